@@ -1,0 +1,161 @@
+// Every number that crosses a border: between the Wasm module and the server, between the server and client.so, and
+// between both and the published file. Read by two compilers (AssemblyScript and TypeScript) and printed as
+// shim/layout.h, so it holds nothing but `export const NAME = integer expression`.
+// Numbers in the table and in records are little-endian; numbers in frame headers and bodies are in network order.
+
+// ---- The published table: one header page, then the sets.
+//
+//   0        4        8        12       16       20       24       28       32
+//   | "NAME" | "WELL" | layout | header | set    | slot   | ways   | sets   |
+//   | seed A          | seed B          | boot id (16)                      |   32
+//   | epoch           | state  |   0    | heartbeat       |        0        |   64
+//   | upstreams: u16 length, then text                                      |  128
+
+export const TABLE_MAGIC_LOW = 0x454d414e; // "NAME"
+export const TABLE_MAGIC_HIGH = 0x4c4c4557; // "WELL"
+export const LAYOUT_VERSION = 1;
+
+export const HEADER_BYTES = 4096;
+export const HEADER_MAGIC = 0;
+export const HEADER_LAYOUT_VERSION = 8;
+export const HEADER_HEADER_BYTES = 12;
+export const HEADER_SET_BYTES = 16;
+export const HEADER_SLOT_BYTES = 20;
+export const HEADER_WAYS = 24;
+export const HEADER_SET_COUNT = 28;
+export const HEADER_SEED_A = 32; // u64, see hash.ts
+export const HEADER_SEED_B = 40; // u64
+export const HEADER_BOOT_ID = 48; // 16 bytes of /proc/sys/kernel/random/boot_id
+export const HEADER_EPOCH = 64; // u64, random: which table this is
+export const HEADER_STATE = 72;
+export const HEADER_HEARTBEAT_MS = 80; // u64, CLOCK_MONOTONIC
+export const HEADER_UPSTREAMS = 128;
+export const UPSTREAMS_BYTES_MAX = 1024;
+export const BOOT_ID_BYTES = 16;
+
+export const STATE_LIVE = 1;
+export const STATE_RETIRED = 2;
+
+// ---- A set: one cache line of tags, then eight slots; one page, so that a look touches one page.
+//
+//   0           64           568          1072                       3592          4096
+//   | 8 tags    | slot 0     | slot 1     | …                        | slot 7      |
+//
+// A tag is the whole 64-bit hash of the slot's question (0 = empty; a hash of 0 is written as 1).
+
+export const WAYS = 8;
+export const TAG_BYTES = 8;
+export const TAG_LINE_BYTES = 64;
+export const SLOT_BYTES = 504;
+export const SET_BYTES = 4096;
+
+// ---- A record: what a slot holds and what an answer frame carries. Its length is 8 more than a multiple of 16, so
+// that all after the checksum is whole 16-byte blocks; what the names and data leave over is zero.
+//
+//   0               8        12     14      15      16              24              32
+//   | checksum      | gener- | len- | out-  | chain | expires at ms | refresh at ms |
+//   |               | ation  | gth  | come  | count | (monotonic)   | (monotonic)   |
+//   | ttl s  | type | data   | data | 0             |   32
+//   |        |      | count  | off. |               |
+//   | names: the question's, then each of the chain; u8 length and lower-case text, no dot at the end | 0 | data |   48
+//
+// Data: A 4 bytes each, AAAA 16 bytes each, PTR names of the same form as above.
+
+export const RECORD_CHECKSUM = 0; // u64 over all that follows
+export const RECORD_GENERATION = 8; // u32, counts the writes of this slot; 0 in a record that was never in a slot
+export const RECORD_LENGTH = 12; // u16
+export const RECORD_OUTCOME = 14; // u8
+export const RECORD_CHAIN_COUNT = 15; // u8, names after the question's; the last is the canonical name
+export const RECORD_EXPIRES_AT_MS = 16; // u64
+export const RECORD_REFRESH_AT_MS = 24; // u64
+export const RECORD_TTL_SECONDS = 32; // u32, as first given out
+export const RECORD_TYPE = 36; // u16, DNS type
+export const RECORD_DATA_COUNT = 38; // u16
+export const RECORD_DATA_OFFSET = 40; // u16, from the record's start
+export const RECORD_NAMES = 48;
+export const RECORD_HEADER_BYTES = 48;
+export const RECORD_BYTES_MAX = 65528; // 8 + 4095 * 16
+
+export const OUTCOME_EMPTY = 0;
+export const OUTCOME_DATA = 1; // addresses, or names for PTR
+export const OUTCOME_NO_DATA = 2; // the name exists, not with this type
+export const OUTCOME_NO_NAME = 3; // NXDOMAIN
+export const OUTCOME_TEMPORARY = 4; // never in a slot
+export const OUTCOME_UNFIT = 5; // libc should answer: the reply holds what a record cannot; never in a slot
+
+export const TYPE_A = 1;
+export const TYPE_CNAME = 5;
+export const TYPE_SOA = 6;
+export const TYPE_PTR = 12;
+export const TYPE_AAAA = 28;
+export const TYPE_OPT = 41;
+
+export const NAME_BYTES_MAX = 253; // as text, RFC 1035 section 2.3.4 less the root label and the first length
+export const LABEL_BYTES_MAX = 63;
+export const CHAIN_MAX = 16; // CNAMEs followed
+export const MESSAGE_BYTES_MAX = 65535;
+
+// ---- Seeds of the record checksum and factors of both hashes (64 bits each, in two halves); see hash.ts.
+
+export const MIX_FACTOR_A_LOW = 0x7f4a7c15;
+export const MIX_FACTOR_A_HIGH = 0x9e3779b9;
+export const MIX_FACTOR_B_LOW = 0x9d1fae4f;
+export const MIX_FACTOR_B_HIGH = 0xc2b2ae3d;
+export const CHECKSUM_SEED_A_LOW = 0x27d4eb2f;
+export const CHECKSUM_SEED_A_HIGH = 0x165667b1;
+export const CHECKSUM_SEED_B_LOW = 0x85ebca77;
+export const CHECKSUM_SEED_B_HIGH = 0x61c88647;
+
+// ---- Frames on dns.sock. The length counts the whole frame and is below 2^24, so that a frame's first byte is 0 and
+// a line of text can be told from it.
+//
+//   0        4         5      6     8
+//   | length | version | kind |  0  | body …
+//
+//   question  | families | count |  0  | candidate names: u8 length, text; in the order of the search list |
+//   answer    | families | index |     0      | one record per family, in the order A, AAAA, PTR |   (records start at 16)
+//   pending   | wait ms: the answer comes within this time |
+//   refused   | reason | version that the server speaks |  0  |
+//   hello     nothing; answered by a hello
+
+export const FRAME_VERSION = 1;
+export const FRAME_LENGTH = 0; // u32
+export const FRAME_VERSION_AT = 4; // u8
+export const FRAME_KIND = 5; // u8
+export const FRAME_HEADER_BYTES = 8;
+
+export const KIND_QUESTION = 1;
+export const KIND_ANSWER = 2;
+export const KIND_PENDING = 3;
+export const KIND_REFUSED = 4;
+export const KIND_HELLO = 5;
+
+export const QUESTION_FAMILIES = 8; // u8, FAMILY_* bits
+export const QUESTION_COUNT = 9; // u8
+export const QUESTION_NAMES = 12;
+export const CANDIDATES_MAX = 32;
+export const QUESTION_FRAME_BYTES_MAX = 8140; // QUESTION_NAMES + CANDIDATES_MAX * (1 + NAME_BYTES_MAX)
+
+export const ANSWER_FAMILIES = 8; // u8
+export const ANSWER_CANDIDATE = 9; // u8, index of the candidate that the records are for
+export const ANSWER_RECORDS = 16;
+export const ANSWER_FRAME_BYTES_MAX = 131072;
+
+export const PENDING_WAIT_MS = 8; // u32
+export const PENDING_FRAME_BYTES = 12;
+
+export const REFUSED_REASON = 8; // u8
+export const REFUSED_VERSION = 9; // u8
+export const REFUSED_FRAME_BYTES = 12;
+export const REFUSED_MALFORMED = 1;
+export const REFUSED_UNKNOWN = 2; // this version or kind of frame is not spoken here
+export const REFUSED_BUSY = 3;
+
+export const FAMILY_A = 1;
+export const FAMILY_AAAA = 2;
+export const FAMILY_PTR = 4;
+
+// ---- Times that both ends of the socket count on.
+
+export const PENDING_AFTER_MS = 250; // a server that has no answer by then says so
+export const SILENCE_MS = 1000; // a server that says nothing for so long hangs
