@@ -1,0 +1,75 @@
+// Makes a checkout ready to run: installs the packages that are missing and builds what is missing or stale.
+// Every npm script that needs them calls it first, so that one command on a fresh clone is enough.
+import { execFileSync } from "node:child_process";
+import { existsSync, globSync, readFileSync, statSync, writeFileSync } from "./fs.mjs";
+
+const root = new URL("..", import.meta.url).pathname;
+process.chdir(root);
+
+const mtime = (file) => (existsSync(file) ? statSync(file).mtimeMs : 0);
+
+/** True when a target is missing or older than a source. */
+function isStale(targets, sources) {
+  const made = Math.min(...targets.map(mtime));
+  return sources.some((source) => mtime(source) > made);
+}
+
+function run(command, args, hint) {
+  try {
+    execFileSync(command, args, { stdio: ["ignore", 2, "inherit"] });
+  } catch (error) {
+    console.error(error.code === "ENOENT" ? `${command} is missing. ${hint}` : `${command} ${args.join(" ")} failed.`);
+    process.exit(1);
+  }
+}
+
+function installPackages() {
+  const lock = readFileSync("package-lock.json", "utf8");
+  const stamp = "node_modules/.namewell-lock";
+  if (existsSync(stamp) && readFileSync(stamp, "utf8") === lock) return;
+  console.error("Installing packages");
+  run("npm", ["ci", "--no-audit", "--no-fund"], "Install Node.js 20 or newer.");
+  writeFileSync(stamp, lock);
+}
+
+const BUILD_TOOLS = [...globSync("tools/*.mjs"), "package-lock.json"];
+
+async function buildWasm() {
+  const sources = [...globSync("assembly/*.ts"), "asconfig.json", ...BUILD_TOOLS];
+  if (!isStale(["dist/namewell.wasm", "build/namewell.debug.wasm"], sources)) return;
+  console.error("Building dist/namewell.wasm");
+  run("node", ["tools/build-wasm.mjs"], "");
+}
+
+function buildClient() {
+  run("node", ["tools/layout-header.mjs", "--write"], "");
+  if (!isStale(["dist/client.so"], globSync("shim/*"))) return;
+  console.error("Building dist/client.so");
+  run("make", ["--no-print-directory", "-s", "-C", "shim"], "Install a C compiler and make (Debian: gcc make).");
+}
+
+async function buildServer() {
+  const sources = [...globSync("src/**/*.ts"), ...globSync("demo/*.ts"), "assembly/layout.ts", ...BUILD_TOOLS];
+  const entries = ["src/server.ts", "demo/demo.ts", "demo/exampleUpstream.ts"];
+  const targets = entries.map((entry) => `dist/${entry.replace(/^.*\/|\.ts$/g, "")}.js`);
+  if (!isStale(targets, sources)) return;
+  console.error("Building dist/server.js");
+  const { build } = await import("esbuild");
+  await build({
+    entryPoints: entries,
+    outdir: "dist",
+    entryNames: "[name]",
+    bundle: true,
+    platform: "node",
+    target: "node20",
+    format: "esm",
+    packages: "external",
+    sourcemap: true,
+    logLevel: "warning",
+  });
+}
+
+installPackages();
+await buildWasm();
+buildClient();
+await buildServer();
