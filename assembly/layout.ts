@@ -95,6 +95,24 @@ export const LABEL_BYTES_MAX = 63;
 export const CHAIN_MAX = 16; // CNAMEs followed
 export const MESSAGE_BYTES_MAX = 65535;
 
+// ---- What the reply parser says of a message.
+
+export const VERDICT_FOREIGN = 0; // not the reply to this query: go on listening
+export const VERDICT_MALFORMED = 1;
+export const VERDICT_TRUNCATED = 2; // ask again over TCP
+export const VERDICT_NO_EDNS = 3; // FORMERR, NOTIMP, BADVERS: ask again without OPT
+export const VERDICT_FAILURE = 4; // this server has no answer
+export const VERDICT_ANSWER = 5; // a record has been made
+
+// ---- Wasm memory: fixed regions (assembly/memory.ts maps them), the table's image from here on, and after it what of
+// the table is not published.
+
+export const IMAGE_AT = 327680;
+export const SIDE_BYTES = 24; // for each set
+export const ENTRIES_MIN = 8;
+export const ENTRIES_MAX = 4194304; // 2 GiB of sets
+export const QUERY_BYTES_MAX = 259; // a question section: 255 of name, type, class
+
 // ---- Seeds of the record checksum and factors of both hashes (64 bits each, in two halves); see hash.ts.
 
 export const MIX_FACTOR_A_LOW = 0x7f4a7c15;

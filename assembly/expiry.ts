@@ -1,0 +1,48 @@
+// When a record ends. Times are milliseconds of CLOCK_MONOTONIC, given by the caller.
+
+import {
+  OUTCOME_DATA,
+  OUTCOME_NO_DATA,
+  OUTCOME_NO_NAME,
+  RECORD_EXPIRES_AT_MS,
+  RECORD_GENERATION,
+  RECORD_OUTCOME,
+  RECORD_REFRESH_AT_MS,
+  RECORD_TTL_SECONDS,
+} from "./layout";
+import { RECORD } from "./memory";
+
+const REFRESH_MS_PER_SECOND: u64 = 100; // the last tenth of the ttl
+
+let minTtlSeconds: u32 = 0;
+let maxTtlSeconds: u32 = 0;
+let maxNegativeTtlSeconds: u32 = 0;
+
+export function setLimits(minimumSeconds: u32, maximumSeconds: u32, maximumNegativeSeconds: u32): void {
+  minTtlSeconds = minimumSeconds;
+  maxTtlSeconds = maximumSeconds;
+  maxNegativeTtlSeconds = maximumNegativeSeconds;
+}
+
+/** Clamps the ttl of the record in RECORD and writes it with the times that follow from it. */
+export function settle(nowMs: f64): void {
+  const ttl = clamp(load<u8>(RECORD, RECORD_OUTCOME), load<u32>(RECORD, RECORD_TTL_SECONDS));
+  const expiresAtMs = <u64>nowMs + <u64>ttl * 1000;
+  store<u32>(RECORD, 0, RECORD_GENERATION);
+  store<u32>(RECORD, ttl, RECORD_TTL_SECONDS);
+  store<u64>(RECORD, expiresAtMs, RECORD_EXPIRES_AT_MS);
+  store<u64>(RECORD, expiresAtMs - <u64>ttl * REFRESH_MS_PER_SECOND, RECORD_REFRESH_AT_MS);
+}
+
+export function isFresh(record: usize, nowMs: f64): bool {
+  return load<u64>(record, RECORD_EXPIRES_AT_MS) > <u64>nowMs;
+}
+
+/** The minimum lengthens no negative answer: a name that comes into being must be seen as its SOA promises. */
+function clamp(outcome: u32, ttlSeconds: u32): u32 {
+  if (outcome == OUTCOME_DATA) return min(max(ttlSeconds, minTtlSeconds), maxTtlSeconds);
+  if (outcome == OUTCOME_NO_DATA || outcome == OUTCOME_NO_NAME) {
+    return min(ttlSeconds, min(maxTtlSeconds, maxNegativeTtlSeconds));
+  }
+  return 0;
+}

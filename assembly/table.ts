@@ -1,0 +1,238 @@
+// The hashed table: sets of eight slots, see layout.ts. A question's hash names its set, and it is in no other.
+//
+// Always true between calls (check.ts walks it in the debug build):
+//  - a slot is in use where its tag is not 0; the tag is then the hash of the question in the slot, and the set that hash's;
+//  - no question is twice in a set;
+//  - a slot in use holds a whole record: length 8 more than a multiple of 16 and at most SLOT_BYTES, all offsets inside,
+//    checksum right, zero behind its end;
+//  - an empty slot is zero, but for its generation, which goes on counting.
+//
+// An expired record stays until its place is wanted, so that it can be given out stale.
+// Functions that change a slot return its byte offset in the image (0 = none was changed) for the publisher.
+
+import { isFresh, setLimits } from "./expiry";
+import { mix } from "./hash";
+import {
+  BOOT_ID_BYTES,
+  HEADER_BOOT_ID,
+  HEADER_BYTES,
+  HEADER_EPOCH,
+  HEADER_HEADER_BYTES,
+  HEADER_HEARTBEAT_MS,
+  HEADER_LAYOUT_VERSION,
+  HEADER_MAGIC,
+  HEADER_SEED_A,
+  HEADER_SEED_B,
+  HEADER_SET_BYTES,
+  HEADER_SET_COUNT,
+  HEADER_SLOT_BYTES,
+  HEADER_STATE,
+  HEADER_UPSTREAMS,
+  HEADER_WAYS,
+  LAYOUT_VERSION,
+  RECORD_EXPIRES_AT_MS,
+  RECORD_GENERATION,
+  RECORD_LENGTH,
+  RECORD_NAMES,
+  RECORD_TYPE,
+  SET_BYTES,
+  SIDE_BYTES,
+  SLOT_BYTES,
+  STATE_LIVE,
+  TABLE_MAGIC_HIGH,
+  TABLE_MAGIC_LOW,
+  TAG_BYTES,
+  TAG_LINE_BYTES,
+  UPSTREAMS_BYTES_MAX,
+  WAYS,
+} from "./layout";
+import { bytesNeeded, IMAGE, QUESTION, RECORD, SETS, SETUP } from "./memory";
+import { seal } from "./record";
+
+const SIDE_MARKS: usize = 0;
+const SIDE_HAND: usize = 1;
+const SIDE_HITS: usize = 8;
+
+export let setCount: u32 = 0;
+export let usedCount: u32 = 0; // slots in use, expired ones too
+export let evictedCount: u32 = 0; // fresh records that gave way
+
+let seedA: u64 = 0;
+let seedB: u64 = 0;
+let sides: usize = 0;
+let foundHash: u64 = 0; // of the question last looked for, and its set
+let foundSet: usize = 0;
+
+/** Makes the header page from SETUP; the memory behind it is zero. False where it is too small. */
+export function create(entries: u32, minTtlSeconds: u32, maxTtlSeconds: u32, maxNegativeTtlSeconds: u32): bool {
+  setCount = (entries + WAYS - 1) / WAYS;
+  if ((<u64>memory.size()) << 16 < bytesNeeded(setCount)) return false;
+  setLimits(minTtlSeconds, maxTtlSeconds, maxNegativeTtlSeconds);
+  sides = SETS + <usize>setCount * SET_BYTES;
+  seedA = load<u64>(SETUP, HEADER_SEED_A);
+  seedB = load<u64>(SETUP, HEADER_SEED_B);
+
+  store<u32>(IMAGE, TABLE_MAGIC_LOW, HEADER_MAGIC);
+  store<u32>(IMAGE, TABLE_MAGIC_HIGH, HEADER_MAGIC + 4);
+  store<u32>(IMAGE, LAYOUT_VERSION, HEADER_LAYOUT_VERSION);
+  store<u32>(IMAGE, HEADER_BYTES, HEADER_HEADER_BYTES);
+  store<u32>(IMAGE, SET_BYTES, HEADER_SET_BYTES);
+  store<u32>(IMAGE, SLOT_BYTES, HEADER_SLOT_BYTES);
+  store<u32>(IMAGE, WAYS, HEADER_WAYS);
+  store<u32>(IMAGE, setCount, HEADER_SET_COUNT);
+  store<u64>(IMAGE, seedA, HEADER_SEED_A);
+  store<u64>(IMAGE, seedB, HEADER_SEED_B);
+  memory.copy(IMAGE + HEADER_BOOT_ID, SETUP + HEADER_BOOT_ID, BOOT_ID_BYTES);
+  store<u64>(IMAGE, load<u64>(SETUP, HEADER_EPOCH), HEADER_EPOCH);
+  memory.copy(IMAGE + HEADER_UPSTREAMS, SETUP + HEADER_UPSTREAMS, 2 + UPSTREAMS_BYTES_MAX);
+  setState(STATE_LIVE);
+  return true;
+}
+
+export function setState(state: u32): void {
+  store<u32>(IMAGE, state, HEADER_STATE);
+}
+
+export function setHeartbeat(nowMs: f64): void {
+  store<u64>(IMAGE, <u64>nowMs, HEADER_HEARTBEAT_MS);
+}
+
+/** The slot with a fresh record for the question whose name is in QUESTION; counts a hit. */
+export function find(type: u32, nowMs: f64): u32 {
+  const way = look(QUESTION, type);
+  if (way < 0) return 0;
+  const slot = slotAt(foundSet, way);
+  if (!isFresh(slot, nowMs)) return 0;
+  const side = sideOf(foundSet);
+  const hits = hitsAt(side, way);
+  store<u8>(side, <u8>(marksOf(side) | (1 << way)), SIDE_MARKS);
+  if (load<u16>(hits) != u16.MAX_VALUE) store<u16>(hits, load<u16>(hits) + 1);
+  return <u32>(slot - IMAGE);
+}
+
+/**
+ * Puts the settled record in RECORD into its set: over the same question, else into an empty slot, else over the record that
+ * expired first, else over the first that has had no hit since the hand came by. Seals RECORD with the slot's generation.
+ * A record that is too long for a slot is left out.
+ */
+export function insert(nowMs: f64): u32 {
+  const length = <u32>load<u16>(RECORD, RECORD_LENGTH);
+  if (length > <u32>SLOT_BYTES) return 0;
+  const name = RECORD + RECORD_NAMES;
+  const nameBytes = <u32>load<u8>(name) + 1;
+  memory.copy(QUESTION, name, nameBytes);
+  let way = look(QUESTION, load<u16>(RECORD, RECORD_TYPE));
+  if (way < 0) {
+    way = choose(foundSet, nowMs);
+    store<u8>(sideOf(foundSet), <u8>(marksOf(sideOf(foundSet)) & ~(1 << way)), SIDE_MARKS);
+  }
+  const slot = slotAt(foundSet, way);
+  if (load<u64>(tagAt(foundSet, way)) == 0) usedCount++;
+  store<u32>(RECORD, nextGeneration(slot), RECORD_GENERATION);
+  seal();
+  memory.copy(slot, RECORD, length);
+  memory.fill(slot + length, 0, SLOT_BYTES - length);
+  store<u64>(tagAt(foundSet, way), foundHash);
+  store<u16>(hitsAt(sideOf(foundSet), way), 0);
+  return <u32>(slot - IMAGE);
+}
+
+/** Empties the slot of the question whose name is in QUESTION. */
+export function remove(type: u32): u32 {
+  const way = look(QUESTION, type);
+  if (way < 0) return 0;
+  const slot = slotAt(foundSet, way);
+  const generation = load<u32>(slot, RECORD_GENERATION);
+  store<u64>(tagAt(foundSet, way), 0);
+  memory.fill(slot, 0, SLOT_BYTES);
+  store<u32>(slot, generation, RECORD_GENERATION);
+  usedCount--;
+  return <u32>(slot - IMAGE);
+}
+
+/** Hits of a slot since it was last written. */
+export function hitsOf(slotOffset: u32): u32 {
+  const setIndex = (slotOffset - HEADER_BYTES) / SET_BYTES;
+  const way = (((slotOffset - HEADER_BYTES) % SET_BYTES) - TAG_LINE_BYTES) / SLOT_BYTES;
+  return load<u16>(hitsAt(sides + <usize>setIndex * SIDE_BYTES, way));
+}
+
+export function imageBytes(): u32 {
+  return HEADER_BYTES + setCount * SET_BYTES;
+}
+
+/** Hash of the question: its name as u8 length and text, zero-padded in place, and its type. */
+export function hashQuestion(name: usize, type: u32): u64 {
+  const bytes = <u32>load<u8>(name) + 1;
+  const padded = (bytes + 15) & ~15;
+  memory.fill(name + bytes, 0, padded - bytes);
+  const hash = mix(name, padded, seedA ^ type, seedB);
+  return hash == 0 ? 1 : hash;
+}
+
+export function setOf(hash: u64): usize {
+  return SETS + <usize>(((hash >> 32) * setCount) >> 32) * SET_BYTES;
+}
+
+export function tagAt(set: usize, way: u32): usize {
+  return set + way * TAG_BYTES;
+}
+
+export function slotAt(set: usize, way: u32): usize {
+  return set + TAG_LINE_BYTES + way * SLOT_BYTES;
+}
+
+/** The way that holds the question, fresh or not, or -1. */
+function look(name: usize, type: u32): i32 {
+  foundHash = hashQuestion(name, type);
+  foundSet = setOf(foundHash);
+  const nameBytes = <u32>load<u8>(name) + 1;
+  for (let way = 0; way < WAYS; way++) {
+    if (load<u64>(tagAt(foundSet, way)) != foundHash) continue;
+    const slot = slotAt(foundSet, way);
+    if (load<u16>(slot, RECORD_TYPE) == type && memory.compare(slot + RECORD_NAMES, name, nameBytes) == 0) return way;
+  }
+  return -1;
+}
+
+function choose(set: usize, nowMs: f64): i32 {
+  let expired = -1;
+  let expiredAtMs: u64 = u64.MAX_VALUE;
+  for (let way = 0; way < WAYS; way++) {
+    if (load<u64>(tagAt(set, way)) == 0) return way;
+    const slot = slotAt(set, way);
+    if (isFresh(slot, nowMs) || load<u64>(slot, RECORD_EXPIRES_AT_MS) >= expiredAtMs) continue;
+    expired = way;
+    expiredAtMs = load<u64>(slot, RECORD_EXPIRES_AT_MS);
+  }
+  if (expired >= 0) return expired;
+  evictedCount++;
+  return sweep(sideOf(set));
+}
+
+/** Ends within two rounds: the first takes away every mark. */
+function sweep(side: usize): i32 {
+  let marks = marksOf(side);
+  let way = <i32>load<u8>(side, SIDE_HAND);
+  for (; marks & (1 << way); way = (way + 1) % WAYS) marks &= ~(1 << way);
+  store<u8>(side, <u8>marks, SIDE_MARKS);
+  store<u8>(side, <u8>((way + 1) % WAYS), SIDE_HAND);
+  return way;
+}
+
+function nextGeneration(slot: usize): u32 {
+  const generation = load<u32>(slot, RECORD_GENERATION) + 1;
+  return generation == 0 ? 1 : generation;
+}
+
+function sideOf(set: usize): usize {
+  return sides + ((set - SETS) / SET_BYTES) * SIDE_BYTES;
+}
+
+function marksOf(side: usize): u32 {
+  return load<u8>(side, SIDE_MARKS);
+}
+
+function hitsAt(side: usize, way: u32): usize {
+  return side + SIDE_HITS + way * 2;
+}

@@ -1,0 +1,142 @@
+// The cache: what is known of a question, and until when. The table in Wasm holds what fits a slot; the few longer records
+// (some thirty addresses of IPv6 and more) are kept here beside it. A question is in one of the two.
+
+import {
+  OUTCOME_DATA,
+  OUTCOME_NO_DATA,
+  OUTCOME_NO_NAME,
+  RECORD_BYTES_MAX,
+  RECORD_LENGTH,
+  SLOT_BYTES,
+} from "../assembly/layout.ts";
+import { expiresAtMsOf, namesOf, outcomeOf, ttlOf, typeOf } from "./record.ts";
+import type { Wasm } from "./wasm.ts";
+
+export interface Question {
+  /** Lower-case text, no trailing dot: what normalName gives. */
+  readonly name: string;
+  readonly type: number;
+}
+
+export interface CacheStats {
+  readonly entries: number; // in the table, expired ones too
+  readonly longEntries: number;
+  readonly longBytes: number;
+  readonly evicted: number; // fresh records that gave way to others
+}
+
+export interface Cache {
+  /** A copy of the sealed record of a fresh entry; counts a hit. */
+  find(question: Question, nowMs: number): Uint8Array | undefined;
+  /** Settles and seals the record, stores it if it may be kept, and returns it to be given out. */
+  keep(record: Uint8Array, nowMs: number): Uint8Array;
+  /** A sealed record without data: OUTCOME_TEMPORARY, OUTCOME_UNFIT. */
+  bare(question: Question, outcome: number, nowMs: number): Uint8Array;
+  stats(): CacheStats;
+}
+
+const LONG_ENTRIES_MAX = 1024;
+const LONG_BYTES_MAX = 8 * 1024 * 1024;
+
+export function createCache(wasm: Wasm): Cache {
+  const long = longRecords();
+
+  function ask(question: Question): void {
+    const bytes = wasm.question.write(question.name, 1, "latin1");
+    wasm.question[0] = bytes;
+  }
+
+  function recordCopy(): Uint8Array {
+    return copy(wasm.record, 0);
+  }
+
+  return {
+    find(question, nowMs) {
+      ask(question);
+      const slot = wasm.find(question.type, nowMs);
+      if (slot === 0) return long.find(question, nowMs);
+      return copy(wasm.image, slot);
+    },
+
+    keep(record, nowMs) {
+      wasm.record.set(wholeRecord(record));
+      wasm.settle(nowMs);
+      const outcome = outcomeOf(record);
+      const mayKeep = outcome === OUTCOME_DATA || outcome === OUTCOME_NO_DATA || outcome === OUTCOME_NO_NAME;
+      const isKept = mayKeep && ttlOf(wasm.record) > 0;
+      const question = { name: namesOf(record)[0] as string, type: typeOf(record) };
+      if (isKept && record.length <= SLOT_BYTES) {
+        wasm.insert(nowMs);
+        long.remove(question);
+        return recordCopy();
+      }
+      wasm.seal();
+      const sealed = recordCopy();
+      if (isKept) {
+        ask(question);
+        wasm.remove(question.type);
+        long.insert(question, sealed);
+      }
+      return sealed;
+    },
+
+    bare(question, outcome, nowMs) {
+      ask(question);
+      wasm.makeBare(question.type, outcome);
+      wasm.settle(nowMs);
+      wasm.seal();
+      return recordCopy();
+    },
+
+    stats: () => ({
+      entries: wasm.usedCount(),
+      longEntries: long.count(),
+      longBytes: long.bytes(),
+      evicted: wasm.evictedCount(),
+    }),
+  };
+}
+
+/** Of the record that stands there. */
+function copy(from: Buffer, at: number): Uint8Array {
+  return new Uint8Array(from.subarray(at, at + from.readUInt16LE(at + RECORD_LENGTH)));
+}
+
+function wholeRecord(record: Uint8Array): Uint8Array {
+  const length = (record[RECORD_LENGTH] as number) | ((record[RECORD_LENGTH + 1] as number) << 8);
+  if (record.length !== length || length > RECORD_BYTES_MAX) throw new RangeError("not a whole record");
+  return record;
+}
+
+/** In order of insertion: where there is no room, the oldest go. */
+function longRecords() {
+  const records = new Map<string, Uint8Array>();
+  let bytes = 0;
+  const key = (question: Question) => `${question.type} ${question.name}`;
+
+  function removeKey(name: string): void {
+    bytes -= records.get(name)?.length ?? 0;
+    records.delete(name);
+  }
+
+  return {
+    find(question: Question, nowMs: number): Uint8Array | undefined {
+      const record = records.size > 0 ? records.get(key(question)) : undefined;
+      return record && expiresAtMsOf(record) > nowMs ? record.slice() : undefined;
+    },
+    insert(question: Question, record: Uint8Array): void {
+      removeKey(key(question));
+      records.set(key(question), record);
+      bytes += record.length;
+      for (const oldest of records.keys()) {
+        if (records.size <= LONG_ENTRIES_MAX && bytes <= LONG_BYTES_MAX) break;
+        removeKey(oldest);
+      }
+    },
+    remove(question: Question): void {
+      if (records.size > 0) removeKey(key(question));
+    },
+    count: () => records.size,
+    bytes: () => bytes,
+  };
+}

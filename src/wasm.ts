@@ -1,0 +1,144 @@
+// Loads the Wasm module that reads messages and holds the table. The memory is sized here, once: it never grows, so views
+// on it stay good. Only this file knows where the module lies.
+
+import { randomFillSync } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import {
+  BOOT_ID_BYTES,
+  ENTRIES_MAX,
+  ENTRIES_MIN,
+  HEADER_BOOT_ID,
+  HEADER_BYTES,
+  HEADER_EPOCH,
+  HEADER_SEED_A,
+  HEADER_UPSTREAMS,
+  IMAGE_AT,
+  SET_BYTES,
+  SIDE_BYTES,
+  UPSTREAMS_BYTES_MAX,
+  WAYS,
+} from "../assembly/layout.ts";
+
+export interface TableOptions {
+  entries: number;
+  minTtlSeconds: number;
+  maxTtlSeconds: number;
+  maxNegativeTtlSeconds: number;
+  upstreams: string;
+  /** Fills the hash's seeds and the epoch; tests give a fixed one. */
+  random?: (bytes: Uint8Array) => unknown;
+}
+
+/** The module's functions; times are milliseconds of CLOCK_MONOTONIC, offsets count from the image's start. */
+export interface Functions {
+  read(messageBytes: number, id: number, queryBytes: number): number;
+  settle(nowMs: number): void;
+  seal(): void;
+  makeBare(type: number, outcome: number): void;
+  find(type: number, nowMs: number): number;
+  insert(nowMs: number): number;
+  remove(type: number): number;
+  hitsOf(slotOffset: number): number;
+  setHeartbeat(nowMs: number): void;
+  setState(state: number): void;
+  /** Walks the table's invariants and throws; in the debug build only. */
+  check?(): void;
+}
+
+export interface Wasm extends Functions {
+  /** The published image: header page and sets. */
+  readonly image: Buffer;
+  readonly setCount: number;
+  // The regions that the functions work on (assembly/memory.ts), each up to its end.
+  readonly message: Buffer;
+  readonly query: Buffer;
+  readonly question: Buffer;
+  readonly record: Buffer;
+  usedCount(): number;
+  evictedCount(): number;
+}
+
+type Exports = Functions & {
+  create(entries: number, minTtlSeconds: number, maxTtlSeconds: number, maxNegativeTtlSeconds: number): number;
+  imageBytes(): number;
+} & Record<
+    "IMAGE" | "MESSAGE" | "QUERY" | "QUESTION" | "RECORD" | "SETUP" | "usedCount" | "evictedCount",
+    WebAssembly.Global
+  >;
+
+const WASM_PAGE_BYTES = 65536;
+const MESSAGE_REGION_BYTES = 65536;
+const RECORD_REGION_BYTES = 65536;
+const NAME_REGION_BYTES = 512;
+
+/** Throws where the module or the memory for so many entries is not to be had. */
+export function loadWasm(options: TableOptions, path = besideBundle()): Wasm {
+  const setCount = Math.ceil(options.entries / WAYS);
+  if (!(options.entries >= ENTRIES_MIN && options.entries <= ENTRIES_MAX)) {
+    throw new RangeError(`a table has ${ENTRIES_MIN} to ${ENTRIES_MAX} entries`);
+  }
+  const pages = Math.ceil((IMAGE_AT + HEADER_BYTES + setCount * (SET_BYTES + SIDE_BYTES)) / WASM_PAGE_BYTES);
+  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+  const instance = new WebAssembly.Instance(new WebAssembly.Module(readFileSync(path)), {
+    env: { memory, abort: abort(memory) },
+  });
+  const exports = instance.exports as unknown as Exports;
+  const region = (name: "MESSAGE" | "QUERY" | "QUESTION" | "RECORD" | "SETUP" | "IMAGE", bytes: number) =>
+    Buffer.from(memory.buffer, exports[name].value >>> 0, bytes);
+
+  fillSetup(region("SETUP", HEADER_BYTES), options);
+  if (!exports.create(options.entries, options.minTtlSeconds, options.maxTtlSeconds, options.maxNegativeTtlSeconds)) {
+    throw new Error("the Wasm memory is too small for the table");
+  }
+  const { read, settle, seal, makeBare, insert, remove, find, hitsOf, setHeartbeat, setState, check } = exports;
+  return {
+    read,
+    settle,
+    seal,
+    makeBare,
+    // Offsets in a large table are above 2^31, and Wasm's u32 come out signed.
+    find: (type, nowMs) => find(type, nowMs) >>> 0,
+    insert: (nowMs) => insert(nowMs) >>> 0,
+    remove: (type) => remove(type) >>> 0,
+    hitsOf,
+    setHeartbeat,
+    setState,
+    ...(check && { check }),
+    image: region("IMAGE", exports.imageBytes() >>> 0),
+    setCount,
+    message: region("MESSAGE", MESSAGE_REGION_BYTES),
+    query: region("QUERY", NAME_REGION_BYTES),
+    question: region("QUESTION", NAME_REGION_BYTES),
+    record: region("RECORD", RECORD_REGION_BYTES),
+    usedCount: () => exports.usedCount.value,
+    evictedCount: () => exports.evictedCount.value >>> 0,
+  };
+}
+
+/** dist/server.js and dist/namewell.wasm are siblings; from the sources it is dist/ beside src/. */
+function besideBundle(): string {
+  const sibling = fileURLToPath(new URL("namewell.wasm", import.meta.url));
+  return existsSync(sibling) ? sibling : fileURLToPath(new URL("../dist/namewell.wasm", import.meta.url));
+}
+
+function fillSetup(setup: Buffer, options: TableOptions): void {
+  const random = options.random ?? randomFillSync;
+  random(setup.subarray(HEADER_SEED_A, HEADER_SEED_A + 16));
+  random(setup.subarray(HEADER_EPOCH, HEADER_EPOCH + 8));
+  const bootId = readFileSync("/proc/sys/kernel/random/boot_id", "latin1").replace(/[^0-9a-f]/g, "");
+  setup.write(bootId, HEADER_BOOT_ID, BOOT_ID_BYTES, "hex");
+  const upstreamsBytes = setup.write(options.upstreams, HEADER_UPSTREAMS + 2, UPSTREAMS_BYTES_MAX, "latin1");
+  setup.writeUInt16LE(upstreamsBytes, HEADER_UPSTREAMS);
+}
+
+function abort(memory: WebAssembly.Memory) {
+  const text = (pointer: number) => {
+    if (pointer === 0) return "?";
+    const bytes = Buffer.from(memory.buffer).readUInt32LE((pointer >>> 0) - 4); // AssemblyScript's string header
+    return Buffer.from(memory.buffer, pointer >>> 0, bytes).toString("utf16le");
+  };
+  return (message: number, file: number, line: number, column: number) => {
+    throw new Error(`${text(message)} (${text(file)}:${line}:${column})`);
+  };
+}
