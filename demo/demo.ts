@@ -1,0 +1,129 @@
+// `npm run demo`: real programs resolve real names through client.so, dns.sock, the table and our own queries, beside
+// what they get without the cache. It ends with 0 only if all that it shows is as it should be.
+import { mkdtempSync, rmSync } from "node:fs";
+import http from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { addressesIn, CLIENTS, isInstalled, run } from "./clients.ts";
+import { startServer } from "./serverProcess.ts";
+import { startUpstream, type Zone } from "./upstream.ts";
+import { EXAMPLE_ZONE } from "./zone.ts";
+
+const NAMES = ["google.com", "github.com"];
+const MISSING_NAME = "no-such-name.namewell.example";
+const PAGE_NAME = "page.namewell.example";
+const PAGE = "served by its name\n";
+
+let isAllTrue = true;
+function check(isTrue: boolean, what: string): void {
+  if (!isTrue) isAllTrue = false;
+  console.log(`  ${isTrue ? "ok  " : "FAIL"}  ${what}`);
+}
+
+const page = http.createServer((_request, response) => void response.end(PAGE));
+await new Promise<void>((resolve) => page.listen(0, "127.0.0.1", resolve));
+const pagePort = (page.address() as AddressInfo).port;
+
+const given = process.env.DNS_CACHE_UPSTREAMS;
+const zone: Zone = { ...EXAMPLE_ZONE, [PAGE_NAME]: { ttl: 60, A: ["127.0.0.1"] } };
+const upstream = given ? undefined : await startUpstream({ zone });
+const directory = mkdtempSync(path.join(tmpdir(), "namewell-"));
+const server = startServer({
+  DNS_CACHE_DIR: directory,
+  DNS_CACHE_UPSTREAMS: given || `127.0.0.1:${upstream?.port}`,
+  DNS_CACHE_LOG_LEVEL: "debug",
+});
+const plain = { ...process.env, LD_PRELOAD: "", RES_OPTIONS: "timeout:1 attempts:1" };
+const cached = { ...process.env, LD_PRELOAD: path.join(directory, "client.so") };
+
+try {
+  await server.seen("Listening");
+  console.log(`Namewell in ${directory}, asking ${given ?? "an example upstream that only this demo has"}\n`);
+  await showClients();
+  if (upstream !== undefined) {
+    await showPage();
+    await showMissing();
+  }
+  showLog();
+  if (upstream !== undefined) showCounts(upstream.asked);
+} finally {
+  const code = await server.stopped("SIGTERM");
+  check(code === 0, "The server stopped cleanly");
+  await upstream?.close();
+  page.close();
+  rmSync(directory, { recursive: true, force: true });
+}
+console.log(isAllTrue ? "\nAll of this is as it should be." : "\nNot all of this is as it should be.");
+process.exit(isAllTrue ? 0 : 1);
+
+async function showClients(): Promise<void> {
+  console.log(
+    "What programs get, and how long the whole program takes (ms): first without the cache, then twice with it\n",
+  );
+  console.log(row("program", "name", "without", "ms", "with", "ms", "again, ms"));
+  const results: Array<[boolean, string]> = [];
+  for (const client of CLIENTS) {
+    if (!isInstalled(client.program)) {
+      console.log(row(client.title, "(not on this machine)"));
+      continue;
+    }
+    for (const name of NAMES) {
+      const args = client.arguments(name);
+      const without = await run(client.program, args, plain);
+      const first = await run(client.program, args, cached);
+      const again = await run(client.program, args, cached);
+      const addresses = addressesIn(first);
+      const shown = [without, first].map((each) => addressesIn(each).join(" ") || "nothing");
+      const times = [without, first, again].map((each) => each.ms.toFixed(0));
+      console.log(row(client.title, name, shown[0], times[0], shown[1], times[1], times[2]));
+      const expected = upstream === undefined ? addresses : [...(zone[name]?.A ?? [])].sort();
+      const isRight =
+        addresses.length > 0 && [addresses, addressesIn(again)].every((each) => `${each}` === `${expected}`);
+      results.push([isRight, `${client.title} gets ${expected.join(" ") || "an address"} for ${name}, twice`]);
+    }
+  }
+  console.log();
+  for (const [isRight, what] of results) check(isRight, what);
+  check(results.length > 0, "A program to try it with is on this machine");
+}
+
+async function showPage(): Promise<void> {
+  if (!isInstalled("curl")) return;
+  const got = await run("curl", ["-s", "--noproxy", "*", `http://${PAGE_NAME}:${pagePort}/`], cached);
+  check(got.stdout === PAGE, `curl reads a page from http://${PAGE_NAME}, a name that only the example upstream has`);
+}
+
+async function showMissing(): Promise<void> {
+  const got = await run("getent", ["ahostsv4", MISSING_NAME], cached);
+  check(got.code === 2 && got.stdout === "", `getent fails for ${MISSING_NAME} as it does without the cache`);
+}
+
+function showLog(): void {
+  console.log("\nThe server's log:");
+  const lines = server.log.map(({ msg }) => msg).filter((msg) => /^(Got message|Cache )/.test(msg));
+  for (const line of lines.slice(0, 12)) console.log(`  ${line}`);
+  if (lines.length > 12) console.log(`  … and ${lines.length - 12} more`);
+  console.log();
+  for (const start of [`Got message: '${NAMES[0]}'`, `Cache warmup ${NAMES[0]}`, `Cache hit ${NAMES[0]}`]) {
+    check(lines.includes(start), `The log says: ${start}`);
+  }
+}
+
+function showCounts(asked: ReadonlyArray<{ name: string; type: string }>): void {
+  const hits = server.log.filter(({ msg }) => msg.startsWith("Cache hit")).length;
+  console.log(`\nAsked upstream: ${asked.length}. Hits: ${hits}.\n`);
+  for (const name of NAMES) {
+    const count = asked.filter((entry) => entry.name === name && entry.type === "A").length;
+    check(count === 1, `The upstream was asked once for the address of ${name}`);
+  }
+  check(hits > 0, "All else came from the cache");
+}
+
+function row(...cells: ReadonlyArray<string | undefined>): string {
+  const widths = [20, 12, 16, 6, 16, 6, 9];
+  return `  ${cells
+    .map((cell, i) => (cell ?? "").padEnd(widths[i] ?? 0))
+    .join(" ")
+    .trimEnd()}`;
+}

@@ -1,0 +1,62 @@
+// Runs the built server as a user would, `node dist/server.js`, and reads its log.
+import { spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+
+export interface LogLine {
+  readonly msg: string;
+  readonly [field: string]: unknown;
+}
+
+export interface ServerProcess {
+  readonly pid: number;
+  readonly log: readonly LogLine[];
+  /** What it wrote on standard error, where a refused start says why. */
+  stderr(): string;
+  /** Resolves with the first line of the log, past or to come, whose message starts so. */
+  seen(start: string): Promise<LogLine>;
+  /** The exit code, after a signal if one is given. */
+  stopped(signal?: NodeJS.Signals): Promise<number | null>;
+}
+
+const SERVER_FILE = new URL("../dist/server.js", import.meta.url).pathname;
+
+export function startServer(settings: Record<string, string>): ServerProcess {
+  const inherited = Object.entries(process.env).filter(([name]) => !/^(DNS_CACHE_|LD_PRELOAD$)/.test(name));
+  const child = spawn(process.execPath, [SERVER_FILE], {
+    env: { ...Object.fromEntries(inherited), ...settings },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const log: LogLine[] = [];
+  const waiting = new Set<() => void>();
+  let stderr = "";
+  createInterface({ input: child.stdout }).on("line", (line) => {
+    log.push(JSON.parse(line));
+    for (const look of waiting) look();
+  });
+  child.stderr.on("data", (text) => {
+    stderr += text;
+  });
+  const exited = new Promise<number | null>((resolve) => child.on("close", resolve));
+
+  return {
+    pid: child.pid as number,
+    log,
+    stderr: () => stderr,
+    seen: (start) =>
+      new Promise((resolve, reject) => {
+        const look = () => {
+          const line = log.find(({ msg }) => msg.startsWith(start));
+          if (line === undefined) return;
+          waiting.delete(look);
+          resolve(line);
+        };
+        waiting.add(look);
+        look();
+        void exited.then((code) => reject(new Error(`the server ended (${code}) before '${start}': ${stderr}`)));
+      }),
+    stopped(signal) {
+      if (signal !== undefined) child.kill(signal);
+      return exited;
+    },
+  };
+}

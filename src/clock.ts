@@ -1,0 +1,5 @@
+// CLOCK_MONOTONIC in milliseconds: the clock that client.so compares a record's times with.
+export function nowMs(): number {
+  const [seconds, nanoseconds] = process.hrtime();
+  return seconds * 1000 + nanoseconds / 1e6;
+}

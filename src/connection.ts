@@ -1,0 +1,112 @@
+// One connection to dns.sock: frames, or lines of text, are taken and answered one after the other.
+import type net from "node:net";
+import { FRAME_HEADER_BYTES, QUESTION_FRAME_BYTES_MAX } from "../assembly/layout.ts";
+import { LINE_BYTES_MAX } from "./textline.ts";
+
+/** What to write back. `last`: the connection ends with it. */
+export interface Response {
+  readonly bytes: Buffer | string;
+  readonly last?: boolean;
+}
+export interface Responder {
+  /** Length of the frame that starts here, where that is known already. */
+  frameLength(bytes: Buffer): number | undefined | "malformed";
+  respondToFrame(frame: Buffer, write: (bytes: Buffer) => void): Response | Promise<Response>;
+  respondToLine(line: string): Response | Promise<Response>;
+  respondToMalformed(): Response;
+}
+
+export interface Connection {
+  /** No question of it is under way. */
+  isWaiting(): boolean;
+  /** Takes nothing more; ends when the question under way, if there is one, has been answered. */
+  close(): void;
+}
+
+const UNREAD_BYTES_MAX = 1 << 20; // answers that the client does not fetch
+const NEWLINE = 0x0a;
+
+/** @param onActive is called whenever the client has sent something */
+export function serveConnection(
+  socket: net.Socket,
+  responder: Responder,
+  idleMs: number,
+  onActive: () => void,
+): Connection {
+  let received: Buffer = Buffer.alloc(0);
+  let hasEnded = false;
+  let isBusy = false;
+
+  socket.setTimeout(idleMs, () => {
+    if (!isBusy) socket.destroy();
+  });
+  socket.on("error", () => socket.destroy());
+  socket.on("end", () => {
+    hasEnded = true;
+    advance();
+  });
+  socket.on("data", (chunk) => {
+    received = received.length === 0 ? chunk : Buffer.concat([received, chunk]);
+    onActive();
+    advance();
+  });
+  return { isWaiting: () => !isBusy, close };
+
+  function close(): void {
+    received = Buffer.alloc(0);
+    hasEnded = true;
+    if (!isBusy) socket.destroySoon();
+  }
+
+  function advance(): void {
+    while (!isBusy && !socket.destroyed) {
+      const response = respondToNext();
+      if (response === undefined) break;
+      if (response instanceof Promise) {
+        isBusy = true;
+        void response.then((late) => {
+          isBusy = false;
+          write(late);
+          advance();
+        });
+      } else write(response);
+    }
+    if (hasEnded && !isBusy) socket.destroySoon();
+    if (received.length > QUESTION_FRAME_BYTES_MAX) socket.pause();
+    else socket.resume();
+  }
+
+  function write({ bytes, last }: Response): void {
+    if (socket.destroyed) return;
+    socket.write(bytes);
+    if (last) close();
+    else if (socket.writableLength > UNREAD_BYTES_MAX) socket.destroy();
+  }
+
+  /** Undefined until a whole frame or line is there. */
+  function respondToNext(): Response | Promise<Response> | undefined {
+    if (received.length === 0) return undefined;
+    return received[0] === 0 ? respondToNextFrame() : respondToNextLine();
+  }
+
+  function respondToNextFrame(): Response | Promise<Response> | undefined {
+    const length = responder.frameLength(received);
+    if (length === "malformed") return responder.respondToMalformed();
+    if (length === undefined || received.length < Math.max(length, FRAME_HEADER_BYTES)) return undefined;
+    return responder.respondToFrame(take(length), (bytes) => write({ bytes }));
+  }
+
+  function respondToNextLine(): Response | Promise<Response> | undefined {
+    const newline = received.subarray(0, LINE_BYTES_MAX).indexOf(NEWLINE);
+    if (newline < 0 && received.length >= LINE_BYTES_MAX) return responder.respondToMalformed();
+    if (newline < 0 && !hasEnded) return undefined;
+    const line = take(newline < 0 ? received.length : newline + 1);
+    return responder.respondToLine(line.toString("latin1").trimEnd());
+  }
+
+  function take(length: number): Buffer {
+    const taken = received.subarray(0, length);
+    received = received.subarray(length);
+    return taken;
+  }
+}

@@ -1,0 +1,154 @@
+// The shared directory: client.so is put in place by rename, and dns.sock by hard link, so that neither is ever missing,
+// half written or of a wrong mode; the link also decides between two servers that start at once.
+import { randomBytes } from "node:crypto";
+import fs from "node:fs";
+import net from "node:net";
+import path from "node:path";
+import type { Log } from "./log.ts";
+
+export class DirectoryError extends Error {}
+
+export interface Directory {
+  readonly socketPath: string;
+  /** Throws where a server answers on the socket already. */
+  refuseSecondServer(): Promise<void>;
+  installClient(source: string): void;
+  /** Listens on dns.sock, in place of a dead server's. */
+  listen(server: net.Server): Promise<void>;
+  /** Takes dns.sock away, unless it is another server's by now. */
+  leave(): void;
+}
+
+// Start of the names of files that are not in their place yet; a whole one is as long as dns.sock, since the path of a
+// socket may have 107 bytes in all.
+const ASIDE = ".nw-";
+const CLIENT_MODE = 0o555;
+const SOCKET_MODE = 0o666; // connecting asks for write permission
+const DIRECTORY_MODE = 0o755;
+const BACKLOG = 4096;
+
+export function openDirectory(directory: string, log: Log): Directory {
+  const socketPath = path.join(directory, "dns.sock");
+  const clientPath = path.join(directory, "client.so");
+  let ownInode: bigint | undefined;
+  attempt(() => {
+    fs.mkdirSync(directory, { recursive: true, mode: DIRECTORY_MODE });
+    fs.accessSync(directory, fs.constants.W_OK | fs.constants.X_OK);
+  });
+
+  return {
+    socketPath,
+    async refuseSecondServer() {
+      if (await isAnswering(socketPath)) throw new DirectoryError(`Another server is listening on ${socketPath}`);
+    },
+    installClient(source) {
+      attempt(() => {
+        removeLeftOver();
+        const bytes = fs.readFileSync(source);
+        if (isInPlace(bytes)) return;
+        const aside = asidePath();
+        fs.writeFileSync(aside, bytes, { mode: CLIENT_MODE, flag: "wx" });
+        fs.chmodSync(aside, CLIENT_MODE);
+        fs.renameSync(aside, clientPath);
+        log.clientInstalled(clientPath);
+      });
+    },
+    async listen(server) {
+      const aside = asidePath();
+      await listenOn(server, aside);
+      fs.chmodSync(aside, SOCKET_MODE);
+      try {
+        await linkInPlace(aside);
+        ownInode = inodeOf(socketPath);
+      } finally {
+        fs.rmSync(aside, { force: true });
+      }
+    },
+    leave() {
+      if (ownInode !== undefined && inodeOf(socketPath) === ownInode) fs.rmSync(socketPath, { force: true });
+    },
+  };
+
+  function attempt(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      throw new DirectoryError(`DNS_CACHE_DIR: '${directory}' cannot be used: ${(error as Error).message}`);
+    }
+  }
+
+  function asidePath(): string {
+    return path.join(directory, `${ASIDE}${randomBytes(3).toString("base64url")}`);
+  }
+
+  /** Of servers that were killed at their start. */
+  function removeLeftOver(): void {
+    for (const name of fs.readdirSync(directory)) {
+      if (name.startsWith(ASIDE)) fs.rmSync(path.join(directory, name), { force: true });
+    }
+  }
+
+  /** Processes have the old file mapped; an equal one is left to them. */
+  function isInPlace(bytes: Buffer): boolean {
+    try {
+      return (fs.statSync(clientPath).mode & 0o777) === CLIENT_MODE && fs.readFileSync(clientPath).equals(bytes);
+    } catch {
+      return false;
+    }
+  }
+
+  async function linkInPlace(aside: string): Promise<void> {
+    for (;;) {
+      try {
+        return fs.linkSync(aside, socketPath);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+      }
+      await removeDead();
+    }
+  }
+
+  /** What was found dead is first moved away and looked at again: a third server may have replaced it meanwhile. */
+  async function removeDead(): Promise<void> {
+    const inode = inodeOf(socketPath);
+    if (await isAnswering(socketPath)) throw new DirectoryError(`Another server is listening on ${socketPath}`);
+    const moved = asidePath();
+    try {
+      fs.renameSync(socketPath, moved);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
+      throw error;
+    }
+    if (inodeOf(moved) !== inode) {
+      fs.renameSync(moved, socketPath);
+      throw new DirectoryError(`Another server is listening on ${socketPath}`);
+    }
+    fs.rmSync(moved, { force: true });
+    log.staleSocketReplaced(socketPath);
+  }
+}
+
+function inodeOf(file: string): bigint | undefined {
+  return fs.lstatSync(file, { bigint: true, throwIfNoEntry: false })?.ino;
+}
+
+function listenOn(server: net.Server, file: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ path: file, backlog: BACKLOG }, () => {
+      server.off("error", reject);
+      resolve();
+    });
+  });
+}
+
+/** Whether somebody accepts connections there; a hung server does too. */
+function isAnswering(file: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = net.connect(file, () => {
+      resolve(true);
+      socket.destroy();
+    });
+    socket.on("error", (error: NodeJS.ErrnoException) => resolve(error.code === "EAGAIN"));
+  });
+}

@@ -1,0 +1,26 @@
+// What the server says: one function per event, structured, on standard output.
+import { type DestinationStream, pino } from "pino";
+import type { LogLevel } from "./config.ts";
+import type { Counters } from "./counters.ts";
+
+export type Log = ReturnType<typeof createLog>;
+
+export function createLog(level: LogLevel, destination: DestinationStream = pino.destination({ fd: 1, sync: true })) {
+  const logger = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination);
+  return {
+    listening: (socket: string, upstreams: readonly string[], entries: number) =>
+      logger.info({ socket, upstreams, entries }, `Listening on ${socket}`),
+    clientInstalled: (path: string) => logger.info({ path }, `Installed ${path}`),
+    staleSocketReplaced: (socket: string) => logger.warn({ socket }, "Replaced the socket of a server that is gone"),
+    gotMessage: (name: string) => logger.debug(`Got message: '${name}'`),
+    cacheWarmup: (name: string, type: string) => logger.debug({ type }, `Cache warmup ${name}`),
+    cacheHit: (name: string, type: string) => logger.debug({ type }, `Cache hit ${name}`),
+    questionFailed: (name: string, type: string, reason: string) =>
+      logger.debug({ type, reason }, `No upstream answered for ${name}`),
+    upstreamWithoutEdns: (upstream: string) => logger.info({ upstream }, "Upstream does not speak EDNS"),
+    frameRefused: (reason: string) => logger.debug({ reason }, "Refused a frame"),
+    stopping: (signal: string) => logger.info({ signal }, "Stopping"),
+    stopped: (counters: Counters) => logger.info({ ...counters }, "Stopped"),
+    crashed: (error: unknown) => logger.fatal({ err: error }, "Stopping on an error that should not happen"),
+  };
+}

@@ -1,0 +1,72 @@
+// What dns.sock answers: to frames of client.so, and to lines of text typed by people.
+import { FAMILY_A, FAMILY_AAAA, PENDING_AFTER_MS } from "../assembly/layout.ts";
+import type { Responder, Response } from "./connection.ts";
+import type { Counters } from "./counters.ts";
+import type { Log } from "./log.ts";
+import { normalName } from "./name.ts";
+import {
+  decodeFrame,
+  encodeAnswer,
+  encodeHello,
+  encodePending,
+  encodeRefused,
+  FAMILIES,
+  frameLength,
+  type QuestionFrame,
+  type Refusal,
+} from "./protocol.ts";
+import type { Resolve } from "./resolver.ts";
+import { type Found, search } from "./search.ts";
+import { textAnswer, textError } from "./textline.ts";
+
+export interface ResponderOptions {
+  readonly resolve: Resolve;
+  /** Within which a question ends. */
+  readonly timeoutMs: number;
+  readonly counters: Counters;
+  readonly log: Log;
+}
+
+export function createResponder({ resolve, timeoutMs, counters, log }: ResponderOptions): Responder {
+  return {
+    frameLength,
+    respondToFrame(frame, write) {
+      const received = decodeFrame(frame);
+      if (received.kind === "hello") return { bytes: encodeHello() };
+      if (received.kind === "refuse") return refuse(received.why);
+      const found = find(received);
+      if (!(found instanceof Promise)) return answer(received, found);
+      const pending = setTimeout(() => write(encodePending(timeoutMs - PENDING_AFTER_MS)), PENDING_AFTER_MS);
+      return found.then((late) => {
+        clearTimeout(pending);
+        return answer(received, late);
+      });
+    },
+    respondToLine(line) {
+      const name = normalName(line);
+      if (name === undefined) return { bytes: textError(JSON.stringify(line), "not a name") };
+      const found = find({ kind: "question", families: FAMILY_A | FAMILY_AAAA, candidates: [name] });
+      const text = ({ records }: Found) => ({ bytes: textAnswer(name, records) });
+      return found instanceof Promise ? found.then(text) : text(found);
+    },
+    respondToMalformed: () => refuse("malformed"),
+  };
+
+  function find({ families, candidates }: QuestionFrame): Found | Promise<Found> {
+    counters.questions++;
+    log.gotMessage(candidates[0] as string);
+    const types = FAMILIES.filter(({ bit }) => families & bit).map(({ type }) => type);
+    return search(resolve, candidates, types);
+  }
+
+  function answer({ families }: QuestionFrame, { candidate, records }: Found): Response {
+    return { bytes: encodeAnswer(families, candidate, records) };
+  }
+
+  /** The place of the next frame is not to be trusted after a malformed one. */
+  function refuse(why: Refusal): Response {
+    counters.framesRefused++;
+    log.frameRefused(why);
+    return { bytes: encodeRefused(why), last: why === "malformed" };
+  }
+}

@@ -1,0 +1,139 @@
+import { execFile } from "node:child_process";
+import fs from "node:fs";
+import net from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { promisify } from "node:util";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { DirectoryError, openDirectory } from "../../src/directory.ts";
+import { createLog } from "../../src/log.ts";
+
+const log = createLog("silent");
+let directory: string;
+const servers: net.Server[] = [];
+const newServer = () => {
+  const server = net.createServer();
+  servers.push(server);
+  return server;
+};
+const modeOf = (name: string) => fs.statSync(path.join(directory, name)).mode & 0o777;
+
+/** A socket file that nobody listens on, as a killed server leaves it. */
+async function leaveDeadSocket(): Promise<void> {
+  const script = `require("net").createServer().listen(${JSON.stringify(path.join(directory, "dns.sock"))},()=>process.kill(process.pid,"SIGKILL"))`;
+  await promisify(execFile)(process.execPath, ["-e", script]).catch(() => undefined);
+  expect(fs.existsSync(path.join(directory, "dns.sock"))).toBe(true);
+}
+
+beforeEach(() => {
+  directory = fs.mkdtempSync(path.join(tmpdir(), "namewell-test-"));
+});
+afterEach(() => {
+  for (const server of servers.splice(0)) server.close();
+  fs.rmSync(directory, { recursive: true, force: true });
+});
+
+describe("dns.sock", () => {
+  it("is there with mode 0666, and nothing else is", async () => {
+    await openDirectory(directory, log).listen(newServer());
+    expect(fs.readdirSync(directory)).toEqual(["dns.sock"]);
+    expect(modeOf("dns.sock")).toBe(0o666);
+  });
+
+  it("is refused to a second server, and the first goes on", async () => {
+    await openDirectory(directory, log).listen(newServer());
+    const second = openDirectory(directory, log);
+    await expect(second.refuseSecondServer()).rejects.toThrow(DirectoryError);
+    await expect(second.listen(newServer())).rejects.toThrow(/^Another server is listening on /);
+    second.leave();
+    expect(fs.readdirSync(directory)).toEqual(["dns.sock"]);
+    await new Promise<void>((resolve, reject) => {
+      const socket = net.connect(path.join(directory, "dns.sock"), () => resolve(socket.destroy() && undefined));
+      socket.on("error", reject);
+    });
+  });
+
+  it("of a dead server is replaced", async () => {
+    await leaveDeadSocket();
+    const next = openDirectory(directory, log);
+    await next.refuseSecondServer();
+    await next.listen(newServer());
+    expect(fs.readdirSync(directory)).toEqual(["dns.sock"]);
+    await expect(openDirectory(directory, log).refuseSecondServer()).rejects.toThrow(DirectoryError);
+  });
+
+  it("goes to exactly one of several servers that start at once over a dead one", async () => {
+    await leaveDeadSocket();
+    const starts = Array.from({ length: 8 }, () => openDirectory(directory, log).listen(newServer()));
+    const results = await Promise.allSettled(starts);
+    expect(results.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+    expect(fs.readdirSync(directory)).toEqual(["dns.sock"]);
+  });
+
+  it("is taken away by its server and by no other", async () => {
+    const first = openDirectory(directory, log);
+    await first.listen(newServer());
+    fs.rmSync(path.join(directory, "dns.sock"));
+    const second = openDirectory(directory, log);
+    await second.listen(newServer());
+    first.leave();
+    expect(fs.readdirSync(directory)).toEqual(["dns.sock"]);
+    second.leave();
+    expect(fs.readdirSync(directory)).toEqual([]);
+  });
+
+  it("may have the longest path that a socket can have", async () => {
+    const long = path.join(directory, "d".repeat(107 - "/dns.sock".length - directory.length - 1));
+    await openDirectory(long, log).listen(newServer());
+    expect(fs.readdirSync(long)).toEqual(["dns.sock"]);
+  });
+});
+
+describe("client.so", () => {
+  const source = (text: string) => {
+    const file = path.join(directory, "..", `${path.basename(directory)}-source`);
+    fs.writeFileSync(file, text);
+    return file;
+  };
+  afterEach(() => fs.rmSync(source(""), { force: true }));
+
+  it("is put in place with mode 0555, whatever the umask", () => {
+    const before = process.umask(0o077);
+    try {
+      openDirectory(directory, log).installClient(source("library"));
+    } finally {
+      process.umask(before);
+    }
+    expect(fs.readdirSync(directory)).toEqual(["client.so"]);
+    expect(fs.readFileSync(path.join(directory, "client.so"), "utf8")).toBe("library");
+    expect(modeOf("client.so")).toBe(0o555);
+  });
+
+  it("is replaced by another file, so that whoever has the old one mapped keeps it", () => {
+    openDirectory(directory, log).installClient(source("old"));
+    const file = fs.openSync(path.join(directory, "client.so"), "r");
+    openDirectory(directory, log).installClient(source("new"));
+    expect(fs.readFileSync(path.join(directory, "client.so"), "utf8")).toBe("new");
+    expect(fs.readFileSync(file, "utf8")).toBe("old");
+    fs.closeSync(file);
+  });
+
+  it("stays the same file when it is equal", () => {
+    openDirectory(directory, log).installClient(source("same"));
+    const { ino } = fs.statSync(path.join(directory, "client.so"));
+    openDirectory(directory, log).installClient(source("same"));
+    expect(fs.statSync(path.join(directory, "client.so")).ino).toBe(ino);
+  });
+
+  it("takes what a killed server left half written out of the way", () => {
+    fs.writeFileSync(path.join(directory, ".nw-abcd"), "half");
+    openDirectory(directory, log).installClient(source("library"));
+    expect(fs.readdirSync(directory)).toEqual(["client.so"]);
+  });
+});
+
+it("a directory that cannot be made is an error of one line that names the variable", () => {
+  fs.writeFileSync(path.join(directory, "file"), "");
+  const inFile = path.join(directory, "file", "below");
+  expect(() => openDirectory(inFile, log)).toThrow(`DNS_CACHE_DIR: '${inFile}' cannot be used: ENOTDIR`);
+});

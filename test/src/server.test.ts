@@ -1,0 +1,329 @@
+// The built server as a process, asked over its socket.
+import { spawnSync } from "node:child_process";
+import fs from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import * as layout from "../../assembly/layout.ts";
+import { type ServerProcess, startServer } from "../../demo/serverProcess.ts";
+import { startUpstream, type Upstream, type Zone } from "../../demo/upstream.ts";
+import { addressesOf, namesOf, outcomeOf } from "../../src/record.ts";
+import { askOnce, connectTo, frame, kindOf, questionFrame, recordsOf } from "../support/frames.ts";
+
+const BOTH = layout.FAMILY_A | layout.FAMILY_AAAA;
+const ZONE: Zone = {
+  "google.com": { A: ["192.0.2.10"], AAAA: ["2001:db8::10"] },
+  "alias.example": { CNAME: "google.com" },
+  "v6.example": { AAAA: ["2001:db8::6"] },
+  "_sip._udp.example": { A: ["192.0.2.11"] },
+  "brief.example": { ttl: 0, A: ["192.0.2.12"] },
+  "many.example": { A: Array.from({ length: 60 }, (_, i) => `192.0.2.${i}`) },
+  "many6.example": { AAAA: Array.from({ length: 60 }, (_, i) => `2001:db8::${i + 1}`) },
+};
+let directory: string;
+let socketPath: string;
+let upstream: Upstream;
+let server: ServerProcess;
+
+async function serve(settings: Record<string, string> = {}, tamper?: Parameters<typeof startUpstream>[0]["tamper"]) {
+  upstream = await startUpstream({ zone: ZONE, ...(tamper && { tamper }) });
+  server = startServer({
+    DNS_CACHE_DIR: directory,
+    DNS_CACHE_UPSTREAMS: `127.0.0.1:${upstream.port}`,
+    DNS_CACHE_LOG_LEVEL: "debug",
+    ...settings,
+  });
+  await server.seen("Listening");
+}
+const messages = () => server.log.map(({ msg }) => msg);
+const only = (answer: Buffer) => recordsOf(answer)[0] as Buffer;
+const openFiles = () => fs.readdirSync(`/proc/${server.pid}/fd`).length;
+
+async function until(isTrue: () => boolean): Promise<void> {
+  while (!isTrue()) await new Promise((resolve) => setTimeout(resolve, 10));
+}
+
+beforeEach(() => {
+  directory = fs.mkdtempSync(path.join(tmpdir(), "namewell-test-"));
+  socketPath = path.join(directory, "dns.sock");
+});
+afterEach(async () => {
+  await server.stopped("SIGTERM");
+  await upstream.close();
+  fs.rmSync(directory, { recursive: true, force: true });
+});
+
+describe("a question", () => {
+  it("is put to the upstream once, then answered from the table, and the log says so", async () => {
+    await serve();
+    for (let round = 0; round < 3; round++) {
+      const answer = await askOnce(socketPath, ["google.com"]);
+      expect(addressesOf(only(answer))).toEqual(["192.0.2.10"]);
+    }
+    expect(upstream.asked).toHaveLength(1);
+    expect(messages().filter((msg) => msg.includes("google.com"))).toEqual([
+      "Got message: 'google.com'",
+      "Cache warmup google.com",
+      "Got message: 'google.com'",
+      "Cache hit google.com",
+      "Got message: 'google.com'",
+      "Cache hit google.com",
+    ]);
+  });
+
+  it("for both families gets a record for each, A first", async () => {
+    await serve();
+    const answer = await askOnce(socketPath, ["alias.example"], BOTH);
+    expect(answer[layout.ANSWER_FAMILIES]).toBe(BOTH);
+    expect(recordsOf(answer).map(addressesOf)).toEqual([["192.0.2.10"], ["2001:db8::10"]]);
+    expect(recordsOf(answer).map(namesOf)).toEqual(Array(2).fill(["alias.example", "google.com"]));
+  });
+
+  it("that has no answer is remembered too, apart for no data and no such name", async () => {
+    await serve();
+    for (let round = 0; round < 2; round++) {
+      expect(outcomeOf(only(await askOnce(socketPath, ["v6.example"])))).toBe(layout.OUTCOME_NO_DATA);
+      expect(outcomeOf(only(await askOnce(socketPath, ["none.example"])))).toBe(layout.OUTCOME_NO_NAME);
+    }
+    expect(upstream.asked).toHaveLength(2);
+  });
+
+  it("with candidates is answered for the first that has data", async () => {
+    await serve();
+    const answer = await askOnce(socketPath, ["google.com.none.example", "google.com.example", "google.com"], BOTH);
+    expect(answer[layout.ANSWER_CANDIDATE]).toBe(2);
+    expect(namesOf(only(answer))).toEqual(["google.com"]);
+  });
+
+  it.each([
+    ["many.example", layout.FAMILY_A, 60],
+    ["many6.example", layout.FAMILY_AAAA, 60],
+  ])("for %s, with more than a slot holds, is answered whole and kept", async (name, families, count) => {
+    await serve();
+    for (let round = 0; round < 2; round++) {
+      expect(addressesOf(only(await askOnce(socketPath, [name], families)))).toHaveLength(count);
+    }
+    expect(upstream.count(name, families === layout.FAMILY_A ? "A" : "AAAA")).toBeLessThanOrEqual(2); // UDP, then TCP
+  });
+
+  it("with ttl 0 is answered and not kept", async () => {
+    await serve();
+    for (let round = 0; round < 2; round++) {
+      expect(addressesOf(only(await askOnce(socketPath, ["brief.example"])))).toEqual(["192.0.2.12"]);
+    }
+    expect(upstream.asked).toHaveLength(2);
+  });
+
+  it("asked 40 times at once is put to the upstream once", async () => {
+    await serve();
+    const answers = await Promise.all(Array.from({ length: 40 }, () => askOnce(socketPath, ["google.com"])));
+    for (const answer of answers) expect(addressesOf(only(answer))).toEqual(["192.0.2.10"]);
+    expect(upstream.asked).toHaveLength(1);
+  });
+
+  it("may have an underscore", async () => {
+    await serve();
+    expect(addressesOf(only(await askOnce(socketPath, ["_sip._udp.example"])))).toEqual(["192.0.2.11"]);
+  });
+
+  it("that no upstream answers is a temporary failure, announced by a pending frame, and remembered", async () => {
+    await serve({ DNS_CACHE_TIMEOUT_MS: "600" }, () => undefined);
+    const client = await connectTo(socketPath);
+    client.socket.write(questionFrame(["google.com"]));
+    const [pending, answer] = (await client.frames(2)) as [Buffer, Buffer];
+    client.socket.destroy();
+    expect(kindOf(pending)).toBe(layout.KIND_PENDING);
+    expect(pending.readUInt32BE(layout.PENDING_WAIT_MS)).toBe(600 - layout.PENDING_AFTER_MS);
+    expect(outcomeOf(only(answer))).toBe(layout.OUTCOME_TEMPORARY);
+    const asked = upstream.asked.length;
+    const again = await askOnce(socketPath, ["google.com"]);
+    expect(outcomeOf(only(again))).toBe(layout.OUTCOME_TEMPORARY);
+    expect(upstream.asked).toHaveLength(asked);
+  });
+});
+
+describe("frames", () => {
+  it("may come split at every byte", async () => {
+    await serve();
+    const question = questionFrame(["google.com"]);
+    await askOnce(socketPath, ["google.com"]);
+    for (let cut = 1; cut < question.length; cut++) {
+      const client = await connectTo(socketPath);
+      client.socket.write(question.subarray(0, cut));
+      await new Promise((resolve) => setTimeout(resolve, 2));
+      client.socket.write(question.subarray(cut));
+      expect(addressesOf(only((await client.frames(1))[0] as Buffer))).toEqual(["192.0.2.10"]);
+      client.socket.destroy();
+    }
+    expect(upstream.asked).toHaveLength(1);
+  });
+
+  it("on one connection are answered in order, misses and hits alike", async () => {
+    await serve();
+    const names = ["google.com", "none.example", "google.com", "alias.example", "v6.example", "google.com"];
+    const client = await connectTo(socketPath);
+    client.socket.write(Buffer.concat(names.map((name) => questionFrame([name]))));
+    const answers = await client.frames(names.length);
+    expect(answers.map((answer) => namesOf(only(answer))[0])).toEqual(names);
+    client.socket.destroy();
+  });
+
+  it("that ask for more than a megabyte which nobody fetches end the connection, and no other", async () => {
+    await serve();
+    await askOnce(socketPath, ["many6.example"], layout.FAMILY_AAAA);
+    const greedy = await connectTo(socketPath);
+    greedy.socket.pause();
+    const burst = Buffer.concat(Array(200).fill(questionFrame(["many6.example"], layout.FAMILY_AAAA)));
+    const closed = new Promise((resolve) => greedy.socket.on("close", resolve));
+    greedy.socket.on("error", () => undefined);
+    for (let i = 0; i < 20 && !greedy.socket.destroyed; i++) greedy.socket.write(burst);
+    await until(() => openFilesOfSockets() === 0);
+    expect(addressesOf(only(await askOnce(socketPath, ["google.com"])))).toEqual(["192.0.2.10"]);
+    greedy.socket.destroy();
+    await closed;
+
+    /** Accepted connections, as the kernel lists them by the socket's path. */
+    function openFilesOfSockets(): number {
+      const lines = fs.readFileSync("/proc/net/unix", "utf8").split("\n");
+      return lines.filter((line) => line.endsWith(socketPath) && / 03 \d+ /.test(line)).length;
+    }
+  });
+
+  it("hello is answered by hello", async () => {
+    await serve();
+    const client = await connectTo(socketPath);
+    client.socket.write(frame(layout.KIND_HELLO));
+    expect(kindOf((await client.frames(1))[0] as Buffer)).toBe(layout.KIND_HELLO);
+    client.socket.destroy();
+  });
+
+  it("of unknown kinds and versions are refused, and the connection goes on", async () => {
+    await serve();
+    const other = frame(layout.KIND_HELLO);
+    other.writeUInt8(9, layout.FRAME_VERSION_AT);
+    const client = await connectTo(socketPath);
+    client.socket.write(Buffer.concat([frame(77), other, questionFrame(["google.com"])]));
+    const [kind, version, answer] = (await client.frames(3)) as [Buffer, Buffer, Buffer];
+    for (const refused of [kind, version]) {
+      expect(kindOf(refused)).toBe(layout.KIND_REFUSED);
+      expect(refused[layout.REFUSED_REASON]).toBe(layout.REFUSED_UNKNOWN);
+      expect(refused[layout.REFUSED_VERSION]).toBe(layout.FRAME_VERSION);
+    }
+    expect(kindOf(answer)).toBe(layout.KIND_ANSWER);
+    client.socket.destroy();
+  });
+
+  const tooLong = questionFrame(["google.com"]);
+  tooLong.writeUInt32BE(layout.QUESTION_FRAME_BYTES_MAX + 1, 0);
+  it.each([
+    ["a length that no frame has", tooLong],
+    ["a name of 254 bytes", questionFrame([`${"a.".repeat(126)}aa`])],
+    ["a name with an empty label", questionFrame(["a..b"])],
+    ["noise behind a zero", Buffer.from([0, 255, 255, 255, 255, 255])],
+    ["a line without an end", Buffer.alloc(10_000, "a")],
+  ])("with %s are refused, and the connection ends", async (_what, bytes) => {
+    await serve();
+    const client = await connectTo(socketPath);
+    client.socket.write(bytes);
+    const refused = await client.ended();
+    expect(kindOf(refused)).toBe(layout.KIND_REFUSED);
+    expect(refused[layout.REFUSED_REASON]).toBe(layout.REFUSED_MALFORMED);
+    expect(refused).toHaveLength(layout.REFUSED_FRAME_BYTES);
+    expect(upstream.asked).toHaveLength(0);
+  });
+});
+
+describe("lines of text", () => {
+  const ask = async (line: string) => {
+    const client = await connectTo(socketPath);
+    client.socket.end(line);
+    return (await client.ended()).toString();
+  };
+  it("get addresses one a line, or a line that says why not", async () => {
+    await serve();
+    expect(await ask("google.com\n")).toBe("192.0.2.10\n2001:db8::10\n");
+    expect(await ask("google.com")).toBe("192.0.2.10\n2001:db8::10\n");
+    expect(await ask("Google.COM.\r\n")).toBe("192.0.2.10\n2001:db8::10\n");
+    expect(await ask("none.example\n")).toBe("none.example: no such name\n");
+    expect(await ask("a b\n")).toBe('"a b": not a name\n');
+    expect(await ask("google.com\nv6.example\n")).toBe("192.0.2.10\n2001:db8::10\n2001:db8::6\n");
+  });
+  it("get a temporary failure where no upstream answers", async () => {
+    await serve({}, (reply) => ({ ...reply, flags: 2 }));
+    expect(await ask("google.com\n")).toBe("google.com: temporary failure\n");
+  });
+});
+
+describe("clients that do nothing", () => {
+  it("do not keep others out: 5,000 idle connections, some with half a frame", { timeout: 120_000 }, async () => {
+    await serve();
+    const half = questionFrame(["google.com"]).subarray(0, 15);
+    const idle = [];
+    for (let i = 0; i < 5000; i++) {
+      const client = await connectTo(socketPath);
+      if (i % 3 === 0) client.socket.write(half);
+      client.socket.on("error", () => undefined);
+      idle.push(client);
+      if (i % 500 === 0) expect(addressesOf(only(await askOnce(socketPath, ["google.com"])))).toEqual(["192.0.2.10"]);
+    }
+    expect(addressesOf(only(await askOnce(socketPath, ["google.com"])))).toEqual(["192.0.2.10"]);
+    expect(openFiles()).toBeLessThan(4096 + 64);
+    for (const { socket } of idle) socket.destroy();
+    await until(() => openFiles() < 64);
+  });
+});
+
+describe("start and stop", () => {
+  const startAgain = () => startServer({ DNS_CACHE_DIR: directory, DNS_CACHE_UPSTREAMS: `127.0.0.1:${upstream.port}` });
+
+  it("leaves client.so behind and takes dns.sock away, on SIGTERM and on SIGINT", async () => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) {
+      await serve();
+      expect(fs.readdirSync(directory).sort()).toEqual(["client.so", "dns.sock"]);
+      expect(fs.statSync(path.join(directory, "client.so")).mode & 0o777).toBe(0o555);
+      expect(await server.stopped(signal)).toBe(0);
+      expect(fs.readdirSync(directory)).toEqual(["client.so"]);
+      await upstream.close();
+    }
+  });
+
+  it("answers what is under way before it stops", async () => {
+    await serve({}, (reply, _query, { transport }) => (transport === "udp" ? undefined : reply));
+    const answer = askOnce(socketPath, ["google.com"]);
+    await until(() => upstream.asked.length > 0);
+    const stopped = server.stopped("SIGTERM");
+    expect(outcomeOf(only(await answer))).toBe(layout.OUTCOME_TEMPORARY);
+    expect(await stopped).toBe(0);
+  });
+
+  it("is refused to a second server on the same directory", async () => {
+    await serve();
+    const second = startAgain();
+    expect(await second.stopped()).toBe(1);
+    expect(second.stderr()).toBe(`Another server is listening on ${socketPath}\n`);
+    expect(addressesOf(only(await askOnce(socketPath, ["google.com"])))).toEqual(["192.0.2.10"]);
+  });
+
+  it("replaces the socket of a server that was killed", async () => {
+    await serve();
+    await server.stopped("SIGKILL");
+    expect(fs.existsSync(socketPath)).toBe(true);
+    server = startAgain();
+    await server.seen("Listening");
+    expect(messages()).toContain("Replaced the socket of a server that is gone");
+    expect(addressesOf(only(await askOnce(socketPath, ["google.com"])))).toEqual(["192.0.2.10"]);
+  });
+
+  it("ends with 1 and one line on a bad setting", async () => {
+    await serve();
+    const started = spawnSync(process.execPath, ["dist/server.js"], {
+      env: { PATH: process.env.PATH, DNS_CACHE_ENTRIES: "lots" },
+      encoding: "utf8",
+    });
+    expect(started).toMatchObject({
+      status: 1,
+      stdout: "",
+      stderr: "DNS_CACHE_ENTRIES: 'lots' is not accepted; accepted: a whole number from 8 to 4194304 (entries)\n",
+    });
+  });
+});

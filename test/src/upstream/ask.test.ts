@@ -1,0 +1,234 @@
+import { DgramAsPromised } from "dgram-as-promised";
+import dnsPacket from "dns-packet";
+import { afterEach, describe, expect, it } from "vitest";
+import { OUTCOME_NO_DATA, OUTCOME_NO_NAME, TYPE_A } from "../../../assembly/layout.ts";
+import { startUpstream, type Upstream, type UpstreamOptions } from "../../../demo/upstream.ts";
+import type { UpstreamAddress } from "../../../src/config.ts";
+import { createCounters } from "../../../src/counters.ts";
+import { createLog } from "../../../src/log.ts";
+import { messageReader } from "../../../src/message.ts";
+import { addressesOf, namesOf, outcomeOf, ttlOf } from "../../../src/record.ts";
+import { createAsk } from "../../../src/upstream/ask.ts";
+import { loadWasm } from "../../../src/wasm.ts";
+
+const ZONE = {
+  "a.example": { ttl: 60, A: ["192.0.2.1"] },
+  "alias.example": { ttl: 30, CNAME: "a.example" },
+  "many.example": { A: Array.from({ length: 200 }, (_, i) => `192.0.2.${i}`) },
+};
+const wasm = loadWasm({ entries: 64, minTtlSeconds: 0, maxTtlSeconds: 3600, maxNegativeTtlSeconds: 30, upstreams: "" });
+const upstreams: Upstream[] = [];
+
+async function upstream(options: Partial<UpstreamOptions> = {}): Promise<Upstream> {
+  const started = await startUpstream({ zone: ZONE, ...options });
+  upstreams.push(started);
+  return started;
+}
+afterEach(async () => {
+  await Promise.all(upstreams.splice(0).map((each) => each.close()));
+});
+
+function asker(servers: ReadonlyArray<{ host: string; port: number; transport?: "udp" | "tcp" }>, timeoutMs = 2500) {
+  const counters = createCounters();
+  const addresses: UpstreamAddress[] = servers.map(({ host, port, transport = "udp" }) => ({ transport, host, port }));
+  const readReply = messageReader(wasm).read;
+  const ask = createAsk({ upstreams: addresses, timeoutMs, readReply, counters, log: createLog("silent") });
+  return {
+    counters,
+    async answer(name: string): Promise<Uint8Array> {
+      const asked = await ask({ name, type: TYPE_A });
+      if ("failure" in asked) throw new Error(asked.failure);
+      return asked.record;
+    },
+    failure: async (name: string) => {
+      const asked = await ask({ name, type: TYPE_A });
+      return "failure" in asked ? asked.failure : undefined;
+    },
+  };
+}
+
+const flagged = (reply: dnsPacket.Packet, rcode: number): dnsPacket.Packet => ({
+  ...reply,
+  flags: ((reply.flags ?? 0) & ~15) | rcode,
+  answers: [],
+  authorities: [],
+});
+
+/** A port on loopback where nobody listens. */
+async function closedPort(): Promise<number> {
+  const socket = DgramAsPromised.createSocket("udp4");
+  const { port } = await socket.bind({ address: "127.0.0.1", port: 0 });
+  await socket.close();
+  return port;
+}
+
+describe("ask", () => {
+  it("gets addresses, the chain and the shortest ttl over UDP", async () => {
+    const server = await upstream();
+    const record = await asker([server]).answer("alias.example");
+    expect(addressesOf(record)).toEqual(["192.0.2.1"]);
+    expect(namesOf(record)).toEqual(["alias.example", "a.example"]);
+    expect(ttlOf(record)).toBe(30);
+    expect(server.asked).toEqual([{ name: "alias.example", type: "A", transport: "udp" }]);
+  });
+
+  it("tells a name that does not exist from one without addresses", async () => {
+    const { answer } = asker([await upstream({ zone: { "v6.example": { AAAA: ["2001:db8::1"] } } })]);
+    expect(outcomeOf(await answer("v6.example"))).toBe(OUTCOME_NO_DATA);
+    expect(outcomeOf(await answer("none.example"))).toBe(OUTCOME_NO_NAME);
+  });
+
+  it("asks again over TCP when the reply is truncated, and cuts nothing", async () => {
+    const server = await upstream();
+    const record = await asker([server]).answer("many.example");
+    expect(addressesOf(record)).toEqual(ZONE["many.example"].A);
+    expect(server.asked.map(({ transport }) => transport)).toEqual(["udp", "tcp"]);
+  });
+
+  it("asks a tcp:// upstream over TCP only", async () => {
+    const server = await upstream();
+    const record = await asker([{ ...server, transport: "tcp" }]).answer("a.example");
+    expect(addressesOf(record)).toEqual(["192.0.2.1"]);
+    expect(server.asked.map(({ transport }) => transport)).toEqual(["tcp"]);
+  });
+
+  it("goes to the next server when the first is silent, and begins there the next time", async () => {
+    const silent = await upstream({ tamper: () => undefined });
+    const alive = await upstream();
+    const { answer, counters } = asker([silent, alive]);
+    expect(addressesOf(await answer("a.example"))).toEqual(["192.0.2.1"]);
+    expect(counters.upstreamTimeouts).toBe(1);
+    await answer("alias.example");
+    expect(silent.asked).toHaveLength(1);
+    expect(alive.asked).toHaveLength(2);
+  });
+
+  it("takes a late reply of the first server while the second is silent", async () => {
+    const late = await upstream({ delayMs: 600 });
+    const silent = await upstream({ tamper: () => undefined });
+    expect(addressesOf(await asker([late, silent]).answer("a.example"))).toEqual(["192.0.2.1"]);
+    expect(late.asked).toHaveLength(1);
+  });
+
+  it.each([
+    ["SERVFAIL", 2],
+    ["REFUSED", 5],
+  ])("goes to the next server at once on %s", async (_name, rcode) => {
+    const broken = await upstream({ tamper: (reply) => flagged(reply, rcode) });
+    const { answer, counters } = asker([broken, await upstream()]);
+    expect(addressesOf(await answer("a.example"))).toEqual(["192.0.2.1"]);
+    expect(counters.upstreamTimeouts).toBe(0);
+  });
+
+  it("goes to the next server at once where nobody listens", async () => {
+    const { answer, counters } = asker([{ host: "127.0.0.1", port: await closedPort() }, await upstream()]);
+    expect(addressesOf(await answer("a.example"))).toEqual(["192.0.2.1"]);
+    expect(counters.upstreamTimeouts).toBe(0);
+  });
+
+  it("fails without waiting when every server has failed, and says how each did", async () => {
+    const broken = await upstream({ tamper: (reply) => flagged(reply, 2) });
+    const port = await closedPort();
+    const { failure, counters } = asker([broken, { host: "127.0.0.1", port }], 30_000);
+    expect(await failure("a.example")).toBe(
+      `udp 127.0.0.1:${broken.port}: failure; udp 127.0.0.1:${port}: ECONNREFUSED`,
+    );
+    expect(counters.upstreamTimeouts).toBe(0);
+  });
+
+  it("ends at its deadline when nobody answers", async () => {
+    const silent = await upstream({ tamper: () => undefined });
+    expect(await asker([silent], 1000).failure("a.example")).toBe(`udp 127.0.0.1:${silent.port}: no reply in time`);
+    expect(silent.asked).toHaveLength(2);
+  });
+
+  it("leaves EDNS out for a server that answers FORMERR to it, from then on", async () => {
+    const queries: dnsPacket.Packet[] = [];
+    const server = await upstream({
+      tamper(reply, query) {
+        queries.push(query);
+        return query.additionals?.length ? { ...flagged(reply, 1), additionals: [] } : reply;
+      },
+    });
+    const { answer } = asker([server]);
+    expect(addressesOf(await answer("a.example"))).toEqual(["192.0.2.1"]);
+    await answer("alias.example");
+    expect(queries.map(({ additionals }) => additionals?.length)).toEqual([1, 0, 0]);
+  });
+
+  it("takes no reply with another id, another name or another case, and counts them", async () => {
+    const socket = DgramAsPromised.createSocket("udp4");
+    const { port } = await socket.bind({ address: "127.0.0.1", port: 0 });
+    socket.socket.on("message", (message, from) => {
+      const query = dnsPacket.decode(message);
+      const forged = (changes: Partial<dnsPacket.Packet>) =>
+        dnsPacket.encode({
+          type: "response",
+          id: query.id ?? 0,
+          flags: dnsPacket.RECURSION_AVAILABLE,
+          questions: query.questions ?? [],
+          answers: [{ type: "A", name: "a.example", ttl: 60, data: "203.0.113.66" }],
+          ...changes,
+        });
+      const replies = [
+        forged({ id: ((query.id ?? 0) + 1) & 0xffff }),
+        forged({ questions: [{ type: "A", name: "b.example" }] }),
+        forged({ questions: [{ type: "A", name: "A.example" }] }),
+        forged({ questions: [{ type: "AAAA", name: "a.example" }] }),
+        forged({ type: "query" }),
+        Buffer.from("no DNS"),
+        forged({ answers: [{ type: "A", name: "a.example", ttl: 60, data: "192.0.2.1" }] }),
+      ];
+      for (const reply of replies) socket.socket.send(reply, from.port, from.address);
+    });
+    const { answer, counters } = asker([{ host: "127.0.0.1", port }]);
+    expect(addressesOf(await answer("a.example"))).toEqual(["192.0.2.1"]);
+    expect(counters.repliesForeign).toBe(6);
+    await socket.close();
+  });
+
+  it("asks over TCP when it is flooded with replies of wrong ids", async () => {
+    const flood = DgramAsPromised.createSocket("udp4");
+    const { port } = await flood.bind({ address: "127.0.0.1", port: 0 });
+    flood.socket.on("message", (message, from) => {
+      for (let i = 1; i <= 64; i++) {
+        const wrong = Buffer.from(message);
+        wrong.writeUInt16BE((message.readUInt16BE(0) + i) & 0xffff, 0);
+        wrong.writeUInt16BE(0x8180, 2);
+        flood.socket.send(wrong, from.port, from.address);
+      }
+    });
+    // Nobody listens for TCP there, which shows that it was tried.
+    const { failure, counters } = asker([{ host: "127.0.0.1", port }]);
+    expect(await failure("a.example")).toMatch(/ECONNREFUSED/);
+    expect(counters.repliesForeign).toBe(64);
+    expect(counters.upstreamQueries).toBe(2);
+    await flood.close();
+  });
+
+  it("opens a socket on a port of its own for each query", async () => {
+    const ports = new Set<number>();
+    const socket = DgramAsPromised.createSocket("udp4");
+    const { port } = await socket.bind({ address: "127.0.0.1", port: 0 });
+    const ids = new Set<number>();
+    socket.socket.on("message", (message, from) => {
+      ports.add(from.port);
+      const query = dnsPacket.decode(message);
+      ids.add(query.id ?? 0);
+      const answers: dnsPacket.Answer[] = [{ type: "A", name: "a.example", ttl: 60, data: "192.0.2.1" }];
+      const reply = {
+        type: "response",
+        id: query.id ?? 0,
+        flags: 0,
+        questions: query.questions ?? [],
+        answers,
+      } as const;
+      socket.socket.send(dnsPacket.encode(reply), from.port, from.address);
+    });
+    const { answer } = asker([{ host: "127.0.0.1", port }]);
+    for (let i = 0; i < 40; i++) await answer("a.example");
+    await socket.close();
+    expect(ports.size).toBeGreaterThan(35);
+    expect(ids.size).toBeGreaterThan(35);
+  });
+});
