@@ -1,0 +1,187 @@
+/* One exchange with the server: connect, one question, one answer, close. Every wait has a deadline, every path closes
+ * the descriptor, and whatever is not a sound answer to our question means: libc. */
+#include "lookup.h"
+#include <errno.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define BACKLOG_FULL_MS 50
+#define NOT_PERMITTED_MS 5000
+#define PROBE_EVERY_MS 5000
+#define PROBE_PATIENCE_MS 20
+#define PENDING_GRACE_MS 250
+#define EXCHANGE_MS_MAX 35000
+
+/* Time 0 is "never"; the clock has long passed it. */
+static _Atomic uint64_t not_permitted_until_ms;
+static _Atomic uint64_t
+    next_probe_ms; /* not 0: the server hangs, and one caller at a time may see whether it still does */
+
+struct exchange {
+    int fd;
+    uint64_t deadline_ms, last_ms; /* of what is waited for, and of all */
+    bool timed_out;
+};
+
+static uint32_t read_u32(const uint8_t *bytes) { /* network order, as all numbers of a frame */
+    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+}
+
+static void write_u32(uint8_t *bytes, uint32_t value) {
+    for (int i = 0; i < 4; i++)
+        bytes[i] = (uint8_t)(value >> (24 - 8 * i));
+}
+
+static bool connect_socket(struct exchange *exchange, const char *path) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    memcpy(address.sun_path, path, sizeof address.sun_path);
+    exchange->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int wait_ms = 1, waited_ms = 0;
+    while (exchange->fd >= 0 && connect(exchange->fd, (struct sockaddr *)&address, sizeof address) != 0) {
+        if (errno == EINTR)
+            continue;
+        bool backlog_full = errno == EAGAIN && waited_ms < BACKLOG_FULL_MS;
+        if (!backlog_full) {
+            int error = errno;
+            close(exchange->fd);
+            exchange->fd = -1;
+            errno = error;
+            break;
+        }
+        poll(NULL, 0, wait_ms);
+        waited_ms += wait_ms;
+        wait_ms = wait_ms * 2 < BACKLOG_FULL_MS - waited_ms ? wait_ms * 2 : BACKLOG_FULL_MS - waited_ms;
+    }
+    if (exchange->fd < 0 && (errno == EPERM || errno == EACCES || errno == EAFNOSUPPORT))
+        atomic_store_explicit(&not_permitted_until_ms, now_ms() + NOT_PERMITTED_MS, memory_order_relaxed);
+    return exchange->fd >= 0;
+}
+
+static bool send_question(int fd, const struct question *question, uint8_t families) {
+    uint8_t frame[NW_QUESTION_NAMES + 1 + NW_NAME_BYTES_MAX] = {0};
+    size_t length = NW_QUESTION_NAMES + 1u + question->length;
+    write_u32(frame + NW_FRAME_LENGTH, (uint32_t)length);
+    frame[NW_FRAME_VERSION_AT] = NW_FRAME_VERSION;
+    frame[NW_FRAME_KIND] = NW_KIND_QUESTION;
+    frame[NW_QUESTION_FAMILIES] = families;
+    frame[NW_QUESTION_COUNT] = 1;
+    frame[NW_QUESTION_NAMES] = question->length;
+    memcpy(frame + NW_QUESTION_NAMES + 1, question->name, question->length);
+    ssize_t sent;
+    do
+        sent = send(fd, frame, length, MSG_NOSIGNAL);
+    while (sent < 0 && errno == EINTR);
+    return sent == (ssize_t)length; /* a fresh socket's buffer holds it whole */
+}
+
+static bool receive(struct exchange *exchange, uint8_t *into, size_t length) {
+    for (size_t got = 0; got < length;) {
+        ssize_t more = recv(exchange->fd, into + got, length - got, 0);
+        if (more > 0) {
+            if (got == 0) /* it lives: the rest has its own time */
+                exchange->deadline_ms = now_ms() + NW_SILENCE_MS;
+            got += (size_t)more;
+            continue;
+        }
+        if (more == 0 || (errno != EAGAIN && errno != EINTR))
+            return false;
+        uint64_t now = now_ms();
+        uint64_t until = exchange->deadline_ms < exchange->last_ms ? exchange->deadline_ms : exchange->last_ms;
+        if (now >= until) {
+            exchange->timed_out = true;
+            return false;
+        }
+        struct pollfd waiting = {.fd = exchange->fd, .events = POLLIN};
+        if (errno == EAGAIN && poll(&waiting, 1, (int)(until - now)) < 0 && errno != EINTR)
+            return false;
+    }
+    return true;
+}
+
+/* Reads frames until the answer, whole, into the reply. Returns its length, 0 for anything else. */
+static size_t receive_answer(struct exchange *exchange, struct reply *reply) {
+    for (;;) {
+        uint8_t *frame = reply->small;
+        if (!receive(exchange, frame, NW_FRAME_HEADER_BYTES))
+            return 0;
+        size_t length = read_u32(frame + NW_FRAME_LENGTH);
+        uint8_t kind = frame[NW_FRAME_KIND];
+        if (frame[NW_FRAME_VERSION_AT] != NW_FRAME_VERSION)
+            return 0;
+        if (kind == NW_KIND_PENDING && length == NW_PENDING_FRAME_BYTES) {
+            if (!receive(exchange, frame + NW_FRAME_HEADER_BYTES, length - NW_FRAME_HEADER_BYTES))
+                return 0;
+            exchange->deadline_ms = now_ms() + read_u32(frame + NW_PENDING_WAIT_MS) + PENDING_GRACE_MS;
+            continue;
+        }
+        if (kind != NW_KIND_ANSWER || length <= NW_ANSWER_RECORDS || length > NW_ANSWER_FRAME_BYTES_MAX)
+            return 0;
+        if (length > sizeof reply->small) {
+            if (!(reply->large = malloc(length)))
+                return 0;
+            memcpy(reply->large, frame, NW_FRAME_HEADER_BYTES);
+            frame = reply->large;
+        }
+        return receive(exchange, frame + NW_FRAME_HEADER_BYTES, length - NW_FRAME_HEADER_BYTES) ? length : 0;
+    }
+}
+
+static bool read_answer(const struct question *question, uint8_t families, size_t length, struct reply *reply) {
+    const uint8_t *frame = reply->large ? reply->large : reply->small;
+    if (frame[NW_ANSWER_FAMILIES] != families || frame[NW_ANSWER_CANDIDATE] != 0)
+        return false;
+    size_t at = NW_ANSWER_RECORDS;
+    const struct {
+        uint8_t family;
+        uint16_t type;
+        struct answer *answer;
+    } wanted[] = {{NW_FAMILY_A, NW_TYPE_A, &reply->a}, {NW_FAMILY_AAAA, NW_TYPE_AAAA, &reply->aaaa}};
+    for (int i = 0; i < 2; i++) {
+        if (!(families & wanted[i].family))
+            continue;
+        size_t record =
+            answer_read(frame + at, length - at, question->name, question->length, wanted[i].type, wanted[i].answer);
+        if (record == 0 || wanted[i].answer->outcome == NW_OUTCOME_UNFIT)
+            return false;
+        at += record;
+    }
+    return at == length;
+}
+
+/* How long this call may wait for a sign of life; 0: not at all. */
+static int patience_ms(uint64_t now) {
+    if (now < atomic_load_explicit(&not_permitted_until_ms, memory_order_relaxed))
+        return 0;
+    uint64_t probe = atomic_load_explicit(&next_probe_ms, memory_order_relaxed);
+    if (probe == 0)
+        return NW_SILENCE_MS;
+    if (now < probe || !atomic_compare_exchange_strong(&next_probe_ms, &probe, now + PROBE_EVERY_MS))
+        return 0;
+    return PROBE_PATIENCE_MS;
+}
+
+/* True: the reply holds a sound answer for each family. In either case the reply has to be ended. */
+bool ask(const struct question *question, uint8_t families, struct reply *reply) {
+    reply->large = NULL;
+    reply->a.outcome = reply->aaaa.outcome = NW_OUTCOME_EMPTY;
+    uint64_t now = now_ms();
+    int patience = patience_ms(now);
+    struct exchange exchange = {.deadline_ms = now + (uint64_t)patience, .last_ms = now + EXCHANGE_MS_MAX};
+    if (patience == 0 || !connect_socket(&exchange, settings()->socket_path))
+        return false;
+    size_t length = send_question(exchange.fd, question, families) ? receive_answer(&exchange, reply) : 0;
+    close(exchange.fd);
+    if (exchange.timed_out)
+        atomic_store_explicit(&next_probe_ms, now_ms() + PROBE_EVERY_MS, memory_order_relaxed);
+    else if (length > 0)
+        atomic_store_explicit(&next_probe_ms, 0, memory_order_relaxed);
+    return length > 0 && read_answer(question, families, length, reply);
+}
+
+void reply_end(struct reply *reply) {
+    free(reply->large);
+}

@@ -1,0 +1,190 @@
+/* getaddrinfo and freeaddrinfo. */
+#include "lookup.h"
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define IDN_FLAGS (0x40 | 0x80 | 0x100 | 0x200) /* AI_IDN, AI_CANONIDN and two that glibc no longer heeds */
+#define MUSL_FLAGS (AI_PASSIVE | AI_CANONNAME | AI_NUMERICHOST | AI_V4MAPPED | AI_ALL | AI_ADDRCONFIG | AI_NUMERICSERV)
+
+struct request {
+    int family, socktype, protocol, flags;
+    bool mapped; /* v4 addresses wanted as v6 */
+    bool knows_interfaces;
+    struct interfaces interfaces;
+};
+
+static bool understand(const struct addrinfo *hints, struct request *request) {
+    *request = (struct request){.flags = on_glibc() ? AI_V4MAPPED | AI_ADDRCONFIG : 0};
+    if (hints) {
+        request->family = hints->ai_family;
+        request->socktype = hints->ai_socktype;
+        request->protocol = hints->ai_protocol;
+        request->flags = hints->ai_flags;
+    }
+    int known = on_glibc() ? MUSL_FLAGS | IDN_FLAGS : MUSL_FLAGS;
+    if (request->flags & ~known || request->flags & AI_NUMERICHOST)
+        return false;
+    request->mapped = request->family == AF_INET6 && request->flags & AI_V4MAPPED;
+    return request->family == AF_UNSPEC || request->family == AF_INET || request->family == AF_INET6;
+}
+
+/* musl's test of AI_ADDRCONFIG: can the family's loopback address be reached? */
+static bool musl_has(int family) {
+    struct destination loopback = {.family = (uint16_t)family, .port = 65535};
+    uint8_t source[16];
+    int fd = -1;
+    if (family == AF_INET)
+        memcpy(loopback.address, (uint8_t[]){127, 0, 0, 1}, 4);
+    else
+        loopback.address[15] = 1;
+    bool reached = source_of(&loopback, source, &fd);
+    if (fd >= 0)
+        close(fd);
+    return reached;
+}
+
+/* AI_ADDRCONFIG: narrows the family to what this machine has. False: it has not what was asked for. */
+static bool configure(struct request *request) {
+    bool v4, v6;
+    if (!(request->flags & AI_ADDRCONFIG))
+        return true;
+    if (on_glibc()) {
+        interfaces_read(&request->interfaces);
+        request->knows_interfaces = true;
+        v4 = request->interfaces.has_v4, v6 = request->interfaces.has_v6;
+    } else {
+        v4 = request->family == AF_INET6 || musl_has(AF_INET);
+        v6 = request->family == AF_INET || musl_has(AF_INET6);
+        if (!v4 && !v6)
+            return false;
+    }
+    if (request->family == AF_UNSPEC && v4 != v6)
+        request->family = v4 ? AF_INET : AF_INET6;
+    return request->family == AF_UNSPEC || (request->family == AF_INET ? v4 : v6);
+}
+
+static bool has_data(const struct answer *answer) {
+    return answer->outcome == NW_OUTCOME_DATA;
+}
+
+/* What libc calls it when there is no address. A temporary failure of either family goes before the other's denial. */
+static int failure_of(const struct question *question, const struct reply *reply) {
+    uint8_t a = reply->a.outcome, aaaa = reply->aaaa.outcome;
+    if (a == NW_OUTCOME_TEMPORARY || aaaa == NW_OUTCOME_TEMPORARY)
+        return question->failure_is_final ? EAI_AGAIN : TO_LIBC;
+    if (!question->negative_is_final)
+        return TO_LIBC;
+    bool no_name = a == NW_OUTCOME_NO_NAME || aaaa == NW_OUTCOME_NO_NAME;
+    return no_name || !(on_glibc() || musl_tells_no_data()) ? EAI_NONAME : EAI_NODATA;
+}
+
+/* Is there an address to give out? A good A is one on both libcs, even where musl would fail for a broken AAAA; the
+ * other way round each libc has its own rule. */
+static bool succeeds(const struct reply *reply) {
+    if (has_data(&reply->a))
+        return true;
+    uint8_t a = reply->a.outcome;
+    return has_data(&reply->aaaa) && (on_glibc() || a == NW_OUTCOME_EMPTY || a == NW_OUTCOME_NO_DATA);
+}
+
+static bool holds_mapped(const struct answer *aaaa) {
+    static const uint8_t prefix[12] = {[10] = 0xff, 0xff};
+    for (size_t i = 0; has_data(aaaa) && i < aaaa->count; i++)
+        if (memcmp(aaaa->data + i * 16, prefix, 12) == 0)
+            return true;
+    return false;
+}
+
+static int build(const struct question *question, const struct request *request, const struct reply *reply,
+                 const struct service *services, size_t service_count, struct addrinfo **result) {
+    bool all = request->flags & AI_ALL, glibc = on_glibc();
+    bool takes_a = !(request->mapped && has_data(&reply->aaaa) && !all);
+    const struct answer *canonical_from = takes_a && has_data(&reply->a) ? &reply->a : &reply->aaaa;
+    if (request->mapped && has_data(&reply->aaaa))
+        canonical_from = &reply->aaaa;
+    if (glibc && ((request->mapped && holds_mapped(&reply->aaaa)) || !chain_is_plain(canonical_from) ||
+                  (request->flags & IDN_FLAGS && has_punycode(question, canonical_from))))
+        return TO_LIBC;
+
+    struct destination few[FEW_DESTINATIONS], *destinations = few;
+    size_t count =
+        (takes_a && has_data(&reply->a) ? reply->a.count : 0) + (has_data(&reply->aaaa) ? reply->aaaa.count : 0);
+    if (glibc && count > 1 && question->own_order)
+        return TO_LIBC;
+    if (count > FEW_DESTINATIONS && !(destinations = malloc(count * sizeof *destinations)))
+        return EAI_MEMORY;
+    uint32_t turn = rotation();
+    uint16_t port = services[0].port;
+    size_t taken = takes_a ? take_addresses(&reply->a, turn, request->mapped, port, destinations) : 0;
+    take_addresses(&reply->aaaa, turn, false, port, destinations + taken);
+    order(destinations, count, request->knows_interfaces ? &request->interfaces : NULL);
+
+    char buffer[NW_NAME_BYTES_MAX + 1];
+    const char *canonical = canonical_of(question, canonical_from, buffer);
+    struct addrinfo *list = glibc ? addrinfo_glibc(destinations, count, services, service_count, request->flags,
+                                                   request->flags & AI_CANONNAME ? canonical : NULL)
+                                  : addrinfo_musl(destinations, count, services, service_count, canonical);
+    if (destinations != few)
+        free(destinations);
+    if (!list)
+        return EAI_MEMORY;
+    *result = list;
+    return 0;
+}
+
+static int resolve(const struct question *question, struct request *request, const char *service,
+                   struct addrinfo **result) {
+    struct service services[SERVICES_MAX];
+    size_t service_count;
+    if (request->flags & IDN_FLAGS && has_punycode(question, NULL))
+        return TO_LIBC;
+    if (!configure(request))
+        return TO_LIBC; /* libc says it, at once, without looking up anything */
+    int error = services_find(service, request->socktype, request->protocol, request->flags, services, &service_count);
+    if (error)
+        return error;
+    uint8_t families = request->family == AF_INET                        ? NW_FAMILY_A
+                       : request->family == AF_INET6 && !request->mapped ? NW_FAMILY_AAAA
+                                                                         : NW_FAMILY_A | NW_FAMILY_AAAA;
+    struct reply reply;
+    if (!ask(question, families, &reply))
+        error = TO_LIBC;
+    else if (!succeeds(&reply))
+        error = failure_of(question, &reply);
+    else
+        error = build(question, request, &reply, services, service_count, result);
+    reply_end(&reply);
+    return error;
+}
+
+static int from_cache(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **result) {
+    struct guard guard = guard_enter();
+    struct question question;
+    struct request request;
+    int error = TO_LIBC;
+    if (node && understand(hints, &request) && eligible(node, &question)) {
+        error = resolve(&question, &request, service, result);
+        interfaces_end(&request.interfaces);
+    }
+    guard_leave(guard);
+    return error;
+}
+
+EXPORT int getaddrinfo(const char *restrict node, const char *restrict service, const struct addrinfo *restrict hints,
+                       struct addrinfo **restrict result) {
+    int error = from_cache(node, service, hints, result);
+    if (error != TO_LIBC)
+        return error;
+    int (*libc)(const char *, const char *, const struct addrinfo *, struct addrinfo **) = real(REAL_GETADDRINFO);
+    if (libc)
+        return libc(node, service, hints, result);
+    errno = ENOSYS;
+    return EAI_SYSTEM;
+}
+
+EXPORT void freeaddrinfo(struct addrinfo *list) {
+    addrinfo_free(list);
+}

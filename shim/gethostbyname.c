@@ -1,0 +1,138 @@
+/* gethostbyname, gethostbyname2 and their _r forms, whose prototypes are the same on both libcs. */
+#include "lookup.h"
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+
+#define STATIC_BYTES 65536 /* what does not fit goes to libc */
+
+/* What a call comes to: the _r form's return value, TO_LIBC, or with *found NULL a failure that *h_error names. */
+static int fail(int *h_error, int name_error, int result) {
+    *h_error = name_error;
+    return result;
+}
+
+static int failure_of(const struct question *question, uint8_t outcome, int *h_error) {
+    if (outcome == NW_OUTCOME_TEMPORARY)
+        return question->failure_is_final ? fail(h_error, TRY_AGAIN, EAGAIN) : TO_LIBC;
+    if (!question->negative_is_final)
+        return TO_LIBC;
+    bool tells_no_data = on_glibc() || musl_tells_no_data();
+    return fail(h_error, outcome == NW_OUTCOME_NO_DATA && tells_no_data ? NO_DATA : HOST_NOT_FOUND, 0);
+}
+
+static int build(const struct question *question, const struct answer *answer, struct hostent *host, char *buffer,
+                 size_t size, struct hostent **found, int *h_error) {
+    if (on_glibc() && !chain_is_plain(answer))
+        return TO_LIBC;
+    struct destination few[FEW_DESTINATIONS], *destinations = few;
+    if (answer->count > FEW_DESTINATIONS && !(destinations = malloc(answer->count * sizeof *destinations)))
+        return TO_LIBC;
+    take_addresses(answer, rotation(), false, 0, destinations);
+    if (!on_glibc()) /* glibc sorts in getaddrinfo only */
+        order_musl(destinations, answer->count);
+    int error = hostent_write(question, answer, destinations, host, buffer, size);
+    if (destinations != few)
+        free(destinations);
+    if (error == 0)
+        *found = host;
+    if (on_glibc())
+        *h_error = error ? NETDB_INTERNAL : NETDB_SUCCESS;
+    return error;
+}
+
+static int from_cache(const char *name, int family, struct hostent *host, char *buffer, size_t size,
+                      struct hostent **found, int *h_error) {
+    struct guard guard = guard_enter();
+    struct question question;
+    struct reply reply;
+    int error = TO_LIBC;
+    if ((family == AF_INET || family == AF_INET6) && eligible(name, &question)) {
+        bool v4 = family == AF_INET;
+        const struct answer *answer = v4 ? &reply.a : &reply.aaaa;
+        if (!ask(&question, v4 ? NW_FAMILY_A : NW_FAMILY_AAAA, &reply))
+            error = TO_LIBC;
+        else if (answer->outcome != NW_OUTCOME_DATA)
+            error = failure_of(&question, answer->outcome, h_error);
+        else
+            error = build(&question, answer, host, buffer, size, found, h_error);
+        reply_end(&reply);
+    }
+    if (error != TO_LIBC && !(error == 0 && *found))
+        *found = NULL;
+    if (on_glibc() && (error == ERANGE || error == EAGAIN))
+        guard.error = error;
+    guard_leave(guard);
+    return error;
+}
+
+/* The forms without _r: one static result, as in libc. When two threads call at once, one of them is libc's. */
+static bool from_cache_static(const char *name, int family, struct hostent **found) {
+    static char buffer[STATIC_BYTES];
+    static struct hostent host;
+    static _Atomic int writer;
+    int h_error = h_errno;
+    *found = NULL;
+    if (claim(&writer) == CLAIM_BUSY)
+        return false;
+    int error = from_cache(name, family, &host, buffer, sizeof buffer, found, &h_error);
+    release(&writer);
+    if (error == TO_LIBC || error == ERANGE)
+        return false;
+    h_errno = h_error;
+    return true;
+}
+
+static int no_libc(struct hostent **result, int *h_error) {
+    *result = NULL;
+    *h_error = NO_RECOVERY;
+    return ENOSYS;
+}
+
+EXPORT int gethostbyname2_r(const char *restrict name, int family, struct hostent *restrict host, char *restrict buffer,
+                            size_t size, struct hostent **restrict result, int *restrict h_error) {
+    struct hostent *found = NULL;
+    int error = from_cache(name, family, host, buffer, size, &found, h_error);
+    if (error == TO_LIBC) {
+        int (*libc)(const char *, int, struct hostent *, char *, size_t, struct hostent **, int *) =
+            real(REAL_GETHOSTBYNAME2_R);
+        return libc ? libc(name, family, host, buffer, size, result, h_error) : no_libc(result, h_error);
+    }
+    *result = found;
+    return error;
+}
+
+EXPORT int gethostbyname_r(const char *restrict name, struct hostent *restrict host, char *restrict buffer, size_t size,
+                           struct hostent **restrict result, int *restrict h_error) {
+    struct hostent *found = NULL;
+    int error = from_cache(name, AF_INET, host, buffer, size, &found, h_error);
+    if (error == TO_LIBC) {
+        int (*libc)(const char *, struct hostent *, char *, size_t, struct hostent **, int *) =
+            real(REAL_GETHOSTBYNAME_R);
+        return libc ? libc(name, host, buffer, size, result, h_error) : no_libc(result, h_error);
+    }
+    *result = found;
+    return error;
+}
+
+EXPORT struct hostent *gethostbyname2(const char *name, int family) {
+    struct hostent *found;
+    if (from_cache_static(name, family, &found))
+        return found;
+    struct hostent *(*libc)(const char *, int) = real(REAL_GETHOSTBYNAME2);
+    if (libc)
+        return libc(name, family);
+    h_errno = NO_RECOVERY;
+    return NULL;
+}
+
+EXPORT struct hostent *gethostbyname(const char *name) {
+    struct hostent *found;
+    if (from_cache_static(name, AF_INET, &found))
+        return found;
+    struct hostent *(*libc)(const char *) = real(REAL_GETHOSTBYNAME);
+    if (libc)
+        return libc(name);
+    h_errno = NO_RECOVERY;
+    return NULL;
+}

@@ -1,0 +1,89 @@
+/* The order of addresses: an rrset is rotated from call to call, so that no address gets all the load, and then sorted
+ * as this libc sorts, stably. */
+#include "lookup.h"
+#include <netinet/in.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <unistd.h>
+
+uint32_t rotation(void) {
+    static _Atomic uint32_t calls;
+    return atomic_fetch_add_explicit(&calls, 1, memory_order_relaxed);
+}
+
+/* Writes the answer's addresses, starting with another one each time; v4 as v4-mapped v6 on request. */
+size_t take_addresses(const struct answer *answer, uint32_t rotation, bool mapped, uint16_t port,
+                      struct destination *into) {
+    if (answer->outcome != NW_OUTCOME_DATA)
+        return 0;
+    size_t bytes = answer->type == NW_TYPE_A ? 4 : 16;
+    for (size_t i = 0; i < answer->count; i++) {
+        struct destination *destination = &into[i];
+        *destination = (struct destination){.family = bytes == 4 && !mapped ? AF_INET : AF_INET6, .port = port};
+        uint8_t *address = destination->address;
+        if (mapped && bytes == 4) {
+            address[10] = address[11] = 0xff;
+            address += 12;
+        }
+        memcpy(address, answer->data + bytes * ((i + rotation) % answer->count), bytes);
+    }
+    return answer->count;
+}
+
+void order(struct destination *destinations, size_t count, const struct interfaces *known) {
+    if (!on_glibc()) {
+        order_musl(destinations, count);
+    } else if (known) {
+        order_glibc(destinations, count, known);
+    } else {
+        struct interfaces interfaces;
+        interfaces_read(&interfaces);
+        order_glibc(destinations, count, &interfaces);
+        interfaces_end(&interfaces);
+    }
+}
+
+unsigned common_bits(const uint8_t *a, const uint8_t *b, unsigned bytes) {
+    for (unsigned i = 0; i < bytes; i++)
+        if (a[i] != b[i])
+            return i * 8 + (unsigned)__builtin_clz((unsigned)(a[i] ^ b[i]) << 24);
+    return bytes * 8;
+}
+
+/* The address that the kernel would send from, v4-mapped for v4. Nothing is sent: a datagram socket's connect() only
+ * looks the route up. One socket serves all destinations of a family; the caller closes it. */
+bool source_of(const struct destination *destination, uint8_t source[16], int *fd) {
+    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = destination->port};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = destination->port};
+    bool is_v4 = destination->family == AF_INET;
+    void *address = is_v4 ? (void *)&v4 : (void *)&v6;
+    socklen_t length = is_v4 ? sizeof v4 : sizeof v6;
+    memcpy(&v4.sin_addr, destination->address, 4);
+    memcpy(&v6.sin6_addr, destination->address, 16);
+    if (*fd < 0)
+        *fd = socket(destination->family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    else
+        connect(*fd, &(struct sockaddr){.sa_family = AF_UNSPEC}, sizeof(struct sockaddr));
+    if (*fd < 0 || connect(*fd, address, length) != 0 || getsockname(*fd, address, &length) != 0)
+        return false;
+    memset(source, 0, 16);
+    if (is_v4) {
+        source[10] = source[11] = 0xff;
+        memcpy(source + 12, &v4.sin_addr, 4);
+    } else {
+        memcpy(source, &v6.sin6_addr, 16);
+    }
+    return true;
+}
+
+/* By insertion: answers are short, and equals keep their places. */
+void sort_stable(struct destination *destinations, size_t count,
+                 int (*compare)(const struct destination *, const struct destination *)) {
+    for (size_t i = 1; i < count; i++) {
+        struct destination moving = destinations[i];
+        size_t place = i;
+        for (; place > 0 && compare(&destinations[place - 1], &moving) > 0; place--)
+            destinations[place] = destinations[place - 1];
+        destinations[place] = moving;
+    }
+}

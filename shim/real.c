@@ -1,0 +1,177 @@
+/* The functions that we stand in front of. dlsym finds them; a glibc program from before 2.34 without libdl has no
+ * dlsym, and then, or when it hands us our own function, we look into the loaded objects' symbol tables ourselves. */
+#include "lookup.h"
+#include <dlfcn.h>
+#include <elf.h>
+#include <link.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#pragma weak dlsym
+
+extern const char *gnu_get_libc_version(void) __attribute__((weak));
+
+static const struct {
+    const char *name;
+    void *hook;
+} FUNCTIONS[REAL_COUNT] = {
+    [REAL_GETADDRINFO] = {"getaddrinfo", (void *)getaddrinfo},
+    [REAL_FREEADDRINFO] = {"freeaddrinfo", (void *)freeaddrinfo},
+    [REAL_GETHOSTBYNAME] = {"gethostbyname", (void *)gethostbyname},
+    [REAL_GETHOSTBYNAME2] = {"gethostbyname2", (void *)gethostbyname2},
+    [REAL_GETHOSTBYNAME_R] = {"gethostbyname_r", (void *)gethostbyname_r},
+    [REAL_GETHOSTBYNAME2_R] = {"gethostbyname2_r", (void *)gethostbyname2_r},
+};
+
+struct table {
+    uintptr_t base;
+    const ElfW(Sym) * symbols;
+    const char *strings;
+    const uint32_t *gnu_hash, *sysv_hash;
+    const ElfW(Half) * versions;
+};
+
+static bool is_found(const struct table *table, uint32_t index, const char *name) {
+    const ElfW(Sym) *symbol = &table->symbols[index];
+    bool hidden = table->versions && table->versions[index] & 0x8000;
+    return symbol->st_shndx != SHN_UNDEF && ELF64_ST_TYPE(symbol->st_info) == STT_FUNC && !hidden &&
+           strcmp(table->strings + symbol->st_name, name) == 0;
+}
+
+static void *find_by_gnu_hash(const struct table *table, const char *name) {
+    uint32_t hash = 5381;
+    for (const unsigned char *at = (const unsigned char *)name; *at; at++)
+        hash = hash * 33 + *at;
+    const uint32_t *head = table->gnu_hash; /* bucket count, first symbol, bloom words (64 bits each), bloom shift */
+    const uint32_t *buckets = head + 4 + 2 * head[2], *chains = buckets + head[0];
+    uint32_t index = head[0] ? buckets[hash % head[0]] : 0;
+    if (index < head[1])
+        return NULL;
+    for (;; index++) {
+        uint32_t chained = chains[index - head[1]];
+        if ((chained | 1) == (hash | 1) && is_found(table, index, name))
+            return (void *)(table->base + table->symbols[index].st_value);
+        if (chained & 1)
+            return NULL;
+    }
+}
+
+static void *find_by_sysv_hash(const struct table *table, const char *name) {
+    uint32_t symbol_count = table->sysv_hash[1];
+    for (uint32_t index = 1; index < symbol_count; index++)
+        if (is_found(table, index, name))
+            return (void *)(table->base + table->symbols[index].st_value);
+    return NULL;
+}
+
+/* glibc writes addresses into a loaded dynamic section, musl leaves offsets there. */
+static const void *pointer_in(const struct dl_phdr_info *info, const ElfW(Dyn) * entry) {
+    uintptr_t value = entry->d_un.d_ptr;
+    return (const void *)(value < info->dlpi_addr ? info->dlpi_addr + value : value);
+}
+
+static void *find_in_object(const struct dl_phdr_info *info, const char *name) {
+    struct table table = {.base = info->dlpi_addr};
+    const ElfW(Dyn) *dynamic = NULL;
+    for (int i = 0; i < info->dlpi_phnum; i++)
+        if (info->dlpi_phdr[i].p_type == PT_DYNAMIC)
+            dynamic = (const ElfW(Dyn) *)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr);
+    for (; dynamic && dynamic->d_tag != DT_NULL; dynamic++) {
+        if (dynamic->d_tag == DT_SYMTAB)
+            table.symbols = pointer_in(info, dynamic);
+        else if (dynamic->d_tag == DT_STRTAB)
+            table.strings = pointer_in(info, dynamic);
+        else if (dynamic->d_tag == DT_GNU_HASH)
+            table.gnu_hash = pointer_in(info, dynamic);
+        else if (dynamic->d_tag == DT_HASH)
+            table.sysv_hash = pointer_in(info, dynamic);
+        else if (dynamic->d_tag == DT_VERSYM)
+            table.versions = pointer_in(info, dynamic);
+    }
+    if (!table.symbols || !table.strings)
+        return NULL;
+    return table.gnu_hash ? find_by_gnu_hash(&table, name) : table.sysv_hash ? find_by_sysv_hash(&table, name) : NULL;
+}
+
+static bool holds(const struct dl_phdr_info *info, const void *address) {
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+        if (segment->p_type == PT_LOAD && (uintptr_t)address - info->dlpi_addr - segment->p_vaddr < segment->p_memsz)
+            return true;
+    }
+    return false;
+}
+
+struct search {
+    const char *name;
+    bool passed_ourselves;
+    void *found;
+};
+
+static int search_object(struct dl_phdr_info *info, size_t size, void *argument) {
+    (void)size;
+    struct search *search = argument;
+    if (holds(info, FUNCTIONS))
+        search->passed_ourselves = true;
+    else if (search->passed_ourselves)
+        search->found = find_in_object(info, search->name);
+    return search->found != NULL;
+}
+
+static void *find_next(const char *name, void *hook) {
+#ifndef NAMEWELL_WITHOUT_DLSYM /* a test build, to prove the other way */
+    void *next = dlsym ? dlsym(RTLD_NEXT, name) : NULL;
+    if (next && next != hook)
+        return next;
+#endif
+    struct search search = {.name = name};
+    dl_iterate_phdr(search_object, &search);
+    return search.found == hook ? NULL : search.found;
+}
+
+/* NULL when this process has no such function. */
+void *real(enum real function) {
+    static void *_Atomic found[REAL_COUNT];
+    void *address = atomic_load_explicit(&found[function], memory_order_acquire);
+    if (!address) {
+        address = find_next(FUNCTIONS[function].name, FUNCTIONS[function].hook);
+        atomic_store_explicit(&found[function], address, memory_order_release);
+    }
+    return address;
+}
+
+enum libc { UNKNOWN, GLIBC, MUSL, MUSL_WITH_NO_DATA };
+
+/* The libc is the object that has malloc or printf and the resolver, not a library that imitates glibc's names on musl.
+ * musl's EAI_NODATA came with 1.2.4, the release that took the symbol open64 away. */
+static int search_libc(struct dl_phdr_info *info, size_t size, void *argument) {
+    (void)size;
+    if (!find_in_object(info, "getaddrinfo") || !find_in_object(info, "vfprintf"))
+        return 0;
+    *(enum libc *)argument = find_in_object(info, "gnu_get_libc_version") ? GLIBC
+                             : find_in_object(info, "open64")             ? MUSL
+                                                                          : MUSL_WITH_NO_DATA;
+    return 1;
+}
+
+static enum libc which_libc(void) {
+    static _Atomic int which;
+    int known = atomic_load_explicit(&which, memory_order_relaxed);
+    if (known == UNKNOWN) {
+        enum libc found = UNKNOWN;
+        dl_iterate_phdr(search_libc, &found);
+        if (found == UNKNOWN)
+            found = gnu_get_libc_version ? GLIBC : MUSL;
+        atomic_store_explicit(&which, found, memory_order_relaxed);
+        known = found;
+    }
+    return (enum libc)known;
+}
+
+bool on_glibc(void) {
+    return which_libc() == GLIBC;
+}
+
+bool musl_tells_no_data(void) {
+    return which_libc() == MUSL_WITH_NO_DATA;
+}

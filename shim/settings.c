@@ -1,0 +1,101 @@
+/* The client's settings: DNS_CACHE_OFF=1, DNS_CACHE_DIR, DNS_CACHE_BYPASS. Read once, at the first lookup. */
+#include "lookup.h"
+#include <link.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define SOCKET_NAME "/dns.sock"
+
+_Static_assert(sizeof(((struct settings *)0)->socket_path) == sizeof(((struct sockaddr_un *)0)->sun_path), "sun_path");
+
+/* Environment variables by which glibc's resolver gives other answers than the container's files say. */
+static const char *const LIBC_ONLY[] = {"LOCALDOMAIN",      "RES_OPTIONS",    "HOSTALIASES",
+                                        "RESOLV_HOST_CONF", "RESOLV_REORDER", "RESOLV_OVERRIDE_TRIM_DOMAINS"};
+
+static int own_object(struct dl_phdr_info *info, size_t size, void *path) {
+    (void)size;
+    uintptr_t here = (uintptr_t)&own_object;
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+        if (segment->p_type == PT_LOAD && here - info->dlpi_addr - segment->p_vaddr < segment->p_memsz) {
+            *(const char **)path = info->dlpi_name;
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Puts `directory`, made absolute, and the socket's name in `into`; leaves it empty when that does not fit. */
+static void place_socket(char *into, size_t size, const char *directory, size_t length) {
+    size_t at = 0;
+    if (length == 0 || directory[0] != '/') {
+        if (!getcwd(into, size) || into[0] != '/')
+            goto too_long;
+        at = strlen(into);
+        if (at + 1 >= size)
+            goto too_long;
+        into[at++] = '/';
+    }
+    if (at + length + sizeof SOCKET_NAME > size)
+        goto too_long;
+    memcpy(into + at, directory, length);
+    memcpy(into + at + length, SOCKET_NAME, sizeof SOCKET_NAME);
+    return;
+too_long:
+    into[0] = '\0';
+}
+
+void settings_read(struct settings *into, const char *(*get)(const char *), bool secure) {
+    memset(into, 0, sizeof *into);
+    const char *off = get("DNS_CACHE_OFF"), *bypass = get("DNS_CACHE_BYPASS"), *directory = get("DNS_CACHE_DIR");
+    if (secure || (off && strcmp(off, "1") == 0)) {
+        into->off = true;
+        return;
+    }
+    for (size_t i = 0; i < sizeof LIBC_ONLY / sizeof *LIBC_ONLY && on_glibc(); i++)
+        if (get(LIBC_ONLY[i]))
+            into->off = true;
+    if (bypass) {
+        size_t length = strlen(bypass);
+        if (length >= sizeof into->bypass)
+            into->off = true; /* half a list would be worse than none */
+        else
+            memcpy(into->bypass, bypass, length + 1);
+    }
+    if (directory && directory[0]) {
+        place_socket(into->socket_path, sizeof into->socket_path, directory, strlen(directory));
+    } else {
+        const char *path = NULL;
+        dl_iterate_phdr(own_object, &path);
+        const char *slash = path ? strrchr(path, '/') : NULL;
+        if (slash)
+            place_socket(into->socket_path, sizeof into->socket_path, path, (size_t)(slash - path));
+    }
+    if (!into->socket_path[0])
+        into->off = true;
+}
+
+static const char *environment(const char *name) {
+    return getenv(name);
+}
+
+/* NULL while another thread is still reading them: that call goes to libc. */
+const struct settings *settings(void) {
+    static struct settings the_settings;
+    static _Atomic int reader;
+    static _Atomic bool ready;
+    if (atomic_load_explicit(&ready, memory_order_acquire))
+        return &the_settings;
+    if (claim(&reader) == CLAIM_BUSY)
+        return NULL;
+    if (!atomic_load_explicit(&ready, memory_order_acquire)) {
+        settings_read(&the_settings, environment, getauxval(AT_SECURE) != 0);
+        atomic_store_explicit(&ready, true, memory_order_release);
+    }
+    release(&reader);
+    return &the_settings;
+}

@@ -1,0 +1,174 @@
+/* What the container's files say, kept in one static region, looked at again at most once a second. A sequence number,
+ * odd while somebody writes, lets readers pass without a lock: who reads a torn view, or none, goes to libc. */
+#include "lookup.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LOOK_AGAIN_MS 1000
+#define SETTLED_SECONDS 2 /* a file changed so recently may change once more within the same time stamp */
+
+enum file { HOSTS, RESOLV_CONF, NSSWITCH_CONF, HOST_CONF, GAI_CONF, FILE_COUNT };
+static const char *const PATHS[FILE_COUNT] = {"/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf", "/etc/host.conf",
+                                              "/etc/gai.conf"};
+
+struct identity {
+    bool known, absent, settled;
+    dev_t device;
+    ino_t inode;
+    off_t size;
+    struct timespec modified, changed;
+};
+
+static struct {
+    _Atomic int writer;
+    _Atomic uint32_t sequence;
+    _Atomic bool complete;
+    _Atomic uint64_t looked_at_ms; /* 0: never */
+    struct identity identities[FILE_COUNT];
+    struct hosts hosts;
+    struct facts facts; /* but for named_here; each file writes its own part */
+    struct switches by_file[FILE_COUNT];
+    _Atomic uint64_t own_names[2]; /* hashes of the host name, whole and without its domain */
+} view;
+
+static bool same(const struct identity *a, const struct identity *b) {
+    if (!a->known || !b->known || a->absent != b->absent)
+        return false;
+    return a->absent || (a->settled && a->device == b->device && a->inode == b->inode && a->size == b->size &&
+                         a->modified.tv_sec == b->modified.tv_sec && a->modified.tv_nsec == b->modified.tv_nsec &&
+                         a->changed.tv_sec == b->changed.tv_sec && a->changed.tv_nsec == b->changed.tv_nsec);
+}
+
+/* stat() is no symbol of glibc before 2.33; the system call fills the same structure. */
+static bool identify(const char *path, int fd, struct identity *identity) {
+    struct stat status;
+    memset(identity, 0, sizeof *identity);
+    if (syscall(SYS_newfstatat, path ? AT_FDCWD : fd, path ? path : "", &status, path ? 0 : AT_EMPTY_PATH) != 0) {
+        identity->absent = identity->known = errno == ENOENT || errno == ENOTDIR;
+        return identity->known;
+    }
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    identity->known = true;
+    identity->settled = now.tv_sec > status.st_mtim.tv_sec + SETTLED_SECONDS || now.tv_sec < status.st_mtim.tv_sec;
+    identity->device = status.st_dev;
+    identity->inode = status.st_ino;
+    identity->size = status.st_size;
+    identity->modified = status.st_mtim;
+    identity->changed = status.st_ctim;
+    return true;
+}
+
+static void parse(enum file file, struct words *words) {
+    switch (file) {
+    case HOSTS:
+        hosts_read(words, &view.hosts);
+        break;
+    case RESOLV_CONF:
+        resolvconf_default(&view.facts.resolver);
+        resolvconf_read(words, &view.facts.resolver);
+        break;
+    default:
+        view.by_file[file] = (struct switches){.plain = true};
+        if (file == NSSWITCH_CONF)
+            nsswitch_read(words, &view.by_file[file]);
+        else if (file == HOST_CONF)
+            hostconf_read(words, &view.by_file[file]);
+        else
+            gaiconf_read(words, &view.by_file[file]);
+    }
+}
+
+/* Reads one file again; an absent one as if it were empty. The identity is taken from the descriptor before the
+ * reading, so that a later change shows. */
+static bool read_again(enum file file) {
+    view.identities[file].known = false;
+    struct identity opened = {.known = true, .absent = true};
+    struct words words = {.fd = open(PATHS[file], O_RDONLY | O_CLOEXEC)};
+    words.no_file = words.fd < 0;
+    if (words.no_file && errno != ENOENT && errno != ENOTDIR)
+        return false;
+    bool good = words.no_file || identify(NULL, words.fd, &opened);
+    if (good)
+        parse(file, &words);
+    if (!words.no_file)
+        close(words.fd);
+    if (!good || words.failed)
+        return false;
+    view.identities[file] = opened;
+    return true;
+}
+
+static void keep_own_names(struct utsname *machine, uint64_t whole) {
+    char *dot = strchr(machine->nodename, '.');
+    view.facts.has_own_domain = dot && dot[1];
+    if (dot)
+        *dot = '\0';
+    atomic_store_explicit(&view.own_names[0], whole, memory_order_relaxed);
+    atomic_store_explicit(&view.own_names[1], name_hash(machine->nodename), memory_order_relaxed);
+}
+
+static void look_again(void) {
+    bool stale[FILE_COUNT], complete = true, unchanged = true;
+    for (int file = 0; file < FILE_COUNT; file++) {
+        struct identity present;
+        stale[file] = !identify(PATHS[file], -1, &present) || !same(&view.identities[file], &present);
+        unchanged &= !stale[file];
+    }
+    struct utsname machine;
+    if (uname(&machine) != 0)
+        machine.nodename[0] = '\0';
+    uint64_t whole = name_hash(machine.nodename);
+    if (unchanged && whole == atomic_load_explicit(&view.own_names[0], memory_order_relaxed))
+        return;
+    uint32_t sequence = atomic_load_explicit(&view.sequence, memory_order_relaxed) | 1;
+    atomic_store_explicit(&view.sequence, sequence, memory_order_relaxed);
+    atomic_thread_fence(memory_order_release);
+    for (int file = 0; file < FILE_COUNT; file++)
+        if (stale[file] && !read_again(file))
+            complete = false;
+    view.facts.switches.plain = view.by_file[NSSWITCH_CONF].plain && view.by_file[HOST_CONF].plain;
+    view.facts.switches.local = view.by_file[NSSWITCH_CONF].local;
+    view.facts.switches.own_order = view.by_file[GAI_CONF].own_order;
+    keep_own_names(&machine, whole);
+    atomic_store_explicit(&view.complete, complete, memory_order_relaxed);
+    atomic_store_explicit(&view.sequence, sequence + 1, memory_order_release);
+}
+
+static void refresh(void) {
+    uint64_t now = now_ms(), looked_at = atomic_load_explicit(&view.looked_at_ms, memory_order_acquire);
+    if (looked_at && now - looked_at < LOOK_AGAIN_MS)
+        return;
+    enum claim claimed = claim(&view.writer);
+    if (claimed == CLAIM_BUSY)
+        return;
+    if (claimed == CLAIM_INHERITED) { /* what the parent's thread left half done */
+        memset(view.identities, 0, sizeof view.identities);
+        atomic_store_explicit(&view.own_names[0], 0, memory_order_relaxed);
+    }
+    look_again();
+    atomic_store_explicit(&view.looked_at_ms, now ? now : 1, memory_order_release);
+    release(&view.writer);
+}
+
+/* What is true for a name of this hash. False: nobody knows just now. */
+bool view_look(uint64_t hash, struct facts *facts) {
+    refresh();
+    uint32_t before = atomic_load_explicit(&view.sequence, memory_order_acquire);
+    if (before == 0 || before & 1 || !atomic_load_explicit(&view.complete, memory_order_relaxed))
+        return false;
+    *facts = view.facts;
+    facts->named_here = hosts_has(&view.hosts, hash);
+    for (int i = 0; i < 2; i++)
+        if (atomic_load_explicit(&view.own_names[i], memory_order_relaxed) == hash)
+            facts->named_here = true;
+    atomic_thread_fence(memory_order_acquire);
+    return atomic_load_explicit(&view.sequence, memory_order_relaxed) == before;
+}
