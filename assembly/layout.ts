@@ -59,7 +59,7 @@ export const SET_BYTES = 4096;
 //   |        |      | count  | off. |               |
 //   | names: the question's, then each of the chain; u8 length and lower-case text, no dot at the end | 0 | data |   48
 //
-// Data: A 4 bytes each, AAAA 16 bytes each, PTR names of the same form as above.
+// Data start at the next multiple of 4: A 4 bytes each, AAAA 16 bytes each, PTR names of the same form as above.
 
 export const RECORD_CHECKSUM = 0; // u64 over all that follows
 export const RECORD_GENERATION = 8; // u32, counts the writes of this slot; 0 in a record that was never in a slot

@@ -104,8 +104,9 @@ export function writeText(wire: usize, bytes: u32, to: usize): u32 {
     store<u8>(to + dot, 0x2e);
     dot += label + 1;
   }
-  store<u8>(to, bytes < 2 ? 0 : bytes - 2);
-  return bytes - 1;
+  const length = bytes < 2 ? 0 : bytes - 2; // the root has no text
+  store<u8>(to, <u8>length);
+  return length + 1;
 }
 
 function lower(byte: u8): u8 {

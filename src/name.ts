@@ -7,7 +7,8 @@ const LABEL = new RegExp(`^[!-\\-/-\\[\\]-~]{1,${LABEL_BYTES_MAX}}$`);
 
 /** The name as the cache keeps it, or undefined where it is none. */
 export function normalName(text: string): string | undefined {
-  const name = (text.endsWith(".") ? text.slice(0, -1) : text).toLowerCase();
+  const name = text.endsWith(".") ? text.slice(0, -1) : text;
   if (name.length > NAME_BYTES_MAX) return undefined;
-  return name.split(".").every((label) => LABEL.test(label)) ? name : undefined;
+  // Lowered last: toLowerCase makes a plain k of the Kelvin sign.
+  return name.split(".").every((label) => LABEL.test(label)) ? name.toLowerCase() : undefined;
 }

@@ -1,0 +1,49 @@
+import { readFileSync } from "node:fs";
+import fc from "fast-check";
+import { beforeAll, expect, test } from "vitest";
+import { compileInside, type Inside } from "../support/inside.ts";
+import { type MixVector, mix, mixVectors } from "../support/mix.ts";
+
+let inside: Inside<{ mix(pointer: number, bytes: number, seedA: bigint, seedB: bigint): bigint }>;
+const AT = 0x10000;
+
+function mixInside(bytes: Uint8Array, seedA: bigint, seedB: bigint): bigint {
+  inside.memory.set(bytes, AT);
+  return BigInt.asUintN(64, inside.functions.mix(AT, bytes.length, seedA, seedB));
+}
+
+beforeAll(async () => {
+  inside = await compileInside("hash");
+});
+
+test("gives the hashes of the vectors that the C side is held to", () => {
+  const url = new URL("../border/mix-vectors.json", import.meta.url);
+  const vectors = JSON.parse(readFileSync(url, "utf8")) as MixVector[];
+  expect(vectors).toEqual(mixVectors());
+  for (const { seedA, seedB, bytes, hash } of vectors) {
+    const mixed = mixInside(Buffer.from(bytes, "hex"), BigInt(`0x${seedA}`), BigInt(`0x${seedB}`));
+    expect(mixed.toString(16).padStart(16, "0")).toBe(hash);
+  }
+});
+
+test("agrees with the same mix in BigInt", () => {
+  const blocks = fc.integer({ min: 0, max: 40 }).chain((n) => fc.uint8Array({ minLength: n * 16, maxLength: n * 16 }));
+  const seed = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n });
+  fc.assert(
+    fc.property(blocks, seed, seed, (bytes, seedA, seedB) => {
+      expect(mixInside(bytes, seedA, seedB)).toBe(mix(bytes, seedA, seedB));
+    }),
+    { numRuns: 100, seed: 1 },
+  );
+});
+
+test("changes with each single bit of the input", () => {
+  const bytes = Buffer.from("\x0fwww.example.com".padEnd(48, "\0"), "latin1");
+  const hashes = new Set([mixInside(bytes, 1n, 2n)]);
+  for (let bit = 0; bit < bytes.length * 8; bit++) {
+    const changed = Buffer.from(bytes);
+    changed[bit >> 3] = (changed[bit >> 3] as number) ^ (1 << (bit & 7));
+    hashes.add(mixInside(changed, 1n, 2n));
+  }
+  expect(hashes.size).toBe(1 + bytes.length * 8);
+});
