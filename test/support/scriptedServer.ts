@@ -5,7 +5,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as layout from "../../assembly/layout.ts";
-import { answerFrame, type Question, type RecordOptions, readQuestion, record } from "./records.ts";
+import { answerFrame, type Question, type RecordOptions, readQuestion, sealedRecord } from "./serverFrames.ts";
 
 /** What is known of a name: its canonical chain, its addresses, or how the looking-up ends. */
 export type Entry = { chain?: string[]; a?: string[] | number; aaaa?: string[] | number };
@@ -16,12 +16,12 @@ export type Behaviour = (question: Question, socket: Socket) => void;
 
 function familyRecord(name: string, entry: Entry | undefined, type: "A" | "AAAA"): Buffer {
   const options: RecordOptions = { name, type };
-  if (!entry) return record({ ...options, outcome: layout.OUTCOME_NO_NAME });
+  if (!entry) return sealedRecord({ ...options, outcome: layout.OUTCOME_NO_NAME });
   const data = type === "A" ? entry.a : entry.aaaa;
-  if (typeof data === "number") return record({ ...options, outcome: data });
+  if (typeof data === "number") return sealedRecord({ ...options, outcome: data });
   const chain = entry.chain ?? [];
-  if (!data?.length) return record({ ...options, chain, outcome: layout.OUTCOME_NO_DATA });
-  return record({ ...options, chain, addresses: data });
+  if (!data?.length) return sealedRecord({ ...options, chain, outcome: layout.OUTCOME_NO_DATA });
+  return sealedRecord({ ...options, chain, addresses: data });
 }
 
 /** The right answer, as the true server would frame it. */
