@@ -26,6 +26,17 @@ export const CLIENTS: readonly Client[] = [
   { title: "Ruby getaddrinfo", program: "ruby", arguments: (name) => ["-rsocket", "-e", RUBY_LOOKUP, name] },
 ];
 
+/** `python3 -c … NAME COUNT`: microseconds of the first lookup, and of one of COUNT more. */
+export const PYTHON_TIMES = `
+import socket, sys, time
+def look(count):
+    began = time.perf_counter()
+    for _ in range(count):
+        socket.gethostbyname(sys.argv[1])
+    return round((time.perf_counter() - began) / count * 1e6)
+print(look(1), look(int(sys.argv[2])))
+`;
+
 export interface Run {
   readonly code: number | null;
   readonly stdout: string;

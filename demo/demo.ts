@@ -5,7 +5,7 @@ import http from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { addressesIn, CLIENTS, isInstalled, run } from "./clients.ts";
+import { addressesIn, CLIENTS, isInstalled, PYTHON_TIMES, run } from "./clients.ts";
 import { startServer } from "./serverProcess.ts";
 import { startUpstream, type Zone } from "./upstream.ts";
 import { EXAMPLE_ZONE } from "./zone.ts";
@@ -13,6 +13,7 @@ import { EXAMPLE_ZONE } from "./zone.ts";
 const NAMES = ["google.com", "github.com"];
 const MISSING_NAME = "no-such-name.namewell.example";
 const PAGE_NAME = "page.namewell.example";
+const UPSTREAM_DELAY_MS = 20; // as far away as a real one
 const PAGE = "served by its name\n";
 
 let isAllTrue = true;
@@ -27,7 +28,7 @@ const pagePort = (page.address() as AddressInfo).port;
 
 const given = process.env.DNS_CACHE_UPSTREAMS;
 const zone: Zone = { ...EXAMPLE_ZONE, [PAGE_NAME]: { ttl: 60, A: ["127.0.0.1"] } };
-const upstream = given ? undefined : await startUpstream({ zone });
+const upstream = given ? undefined : await startUpstream({ zone, delayMs: UPSTREAM_DELAY_MS });
 const directory = mkdtempSync(path.join(tmpdir(), "namewell-"));
 const server = startServer({
   DNS_CACHE_DIR: directory,
@@ -39,8 +40,11 @@ const cached = { ...process.env, LD_PRELOAD: path.join(directory, "client.so") }
 
 try {
   await server.seen("Listening");
-  console.log(`Namewell in ${directory}, asking ${given ?? "an example upstream that only this demo has"}\n`);
+  console.log(
+    `Namewell in ${directory}, asking ${given ?? `an example upstream that only this demo has, ${UPSTREAM_DELAY_MS} ms away`}\n`,
+  );
   await showClients();
+  await showTimes();
   if (upstream !== undefined) {
     await showPage();
     await showMissing();
@@ -88,6 +92,19 @@ async function showClients(): Promise<void> {
   check(results.length > 0, "A program to try it with is on this machine");
 }
 
+/** Where this machine's own resolver knows the name, its times stand beside the cache's. */
+async function showTimes(): Promise<void> {
+  if (!isInstalled("python3")) return;
+  const name = given ? (NAMES[0] as string) : "api.namewell.example";
+  console.log(`\nOne lookup of ${name} inside a running Python program (µs): the first, then the mean of 200 more\n`);
+  const without = await run("python3", ["-c", PYTHON_TIMES, name, "200"], plain);
+  const warm = await run("python3", ["-c", PYTHON_TIMES, name, "200"], cached);
+  console.log(row("without the cache", ...(without.code === 0 ? without.stdout.trim().split(" ") : ["not found"])));
+  console.log(row("with the cache", ...warm.stdout.trim().split(" ")));
+  console.log();
+  check(warm.code === 0, `201 lookups of ${name} in one program all gave an address`);
+}
+
 async function showPage(): Promise<void> {
   if (!isInstalled("curl")) return;
   const got = await run("curl", ["-s", "--noproxy", "*", `http://${PAGE_NAME}:${pagePort}/`], cached);
@@ -95,8 +112,15 @@ async function showPage(): Promise<void> {
 }
 
 async function showMissing(): Promise<void> {
-  const got = await run("getent", ["ahostsv4", MISSING_NAME], cached);
-  check(got.code === 2 && got.stdout === "", `getent fails for ${MISSING_NAME} as it does without the cache`);
+  if (!isInstalled("getent")) return;
+  const [without, got] = [
+    await run("getent", ["ahostsv4", MISSING_NAME], plain),
+    await run("getent", ["ahostsv4", MISSING_NAME], cached),
+  ];
+  check(
+    got.code !== 0 && got.code === without.code && got.stdout === without.stdout,
+    `getent fails for ${MISSING_NAME} as it does without the cache`,
+  );
 }
 
 function showLog(): void {

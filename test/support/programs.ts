@@ -1,0 +1,37 @@
+// Compiles the C programs of the tests, for glibc by cc and for musl by musl-gcc, into build/test/.
+import { spawnSync } from "node:child_process";
+import fs from "node:fs";
+import path from "node:path";
+
+const ROOT = new URL("../..", import.meta.url).pathname;
+
+/** Why no musl program can be built here, or undefined. Tests skip with this reason, except under CI=true. */
+export function muslMissing(): string | undefined {
+  if (process.env.CI === "true" || spawnSync("musl-gcc", ["--version"]).status === 0) return undefined;
+  return "musl-gcc is missing: apt-get install musl-tools";
+}
+
+/** The path of the program made of a C file, which is named from the root of the repository. */
+export function buildProgram(source: string, libc: "glibc" | "musl", flags: readonly string[] = []): string {
+  const directory = path.join(ROOT, "build", "test", libc);
+  fs.mkdirSync(directory, { recursive: true });
+  const target = path.join(directory, path.basename(source, ".c"));
+  const aside = `${target}.${process.pid}`;
+  const compiler = libc === "glibc" ? "cc" : "musl-gcc";
+  const args = [
+    "-std=gnu11",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-O1",
+    "-g",
+    ...flags,
+    "-o",
+    aside,
+    path.join(ROOT, source),
+  ];
+  const { status, stderr, error } = spawnSync(compiler, [...args, "-lpthread"], { encoding: "utf8" });
+  if (status !== 0) throw new Error(`${compiler} ${source}: ${error?.message ?? stderr}`);
+  fs.renameSync(aside, target);
+  return target;
+}
