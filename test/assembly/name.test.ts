@@ -62,6 +62,7 @@ describe("unpacking", () => {
     ["with half of itself cut off", "\x00\xc0", 1],
   ])("refuses a pointer %s", (_what, text, start) => {
     expect(unpack(Buffer.from(text, "latin1"), start)).toBeUndefined();
+    expect(inside.functions.isOverworked()).toBe(0); // at once, not when it has gone round for long
   });
 
   test.each([0x40, 0x80, 0xbf])("refuses the reserved label bits of %d", (head) => {

@@ -149,6 +149,9 @@ describe.each(builds)("the table (%s)", (_build, load) => {
     const slot = put(wasm, { name: "a.example", ...one() });
     wasm.image[slot + layout.RECORD_NAMES + 1] = "b".charCodeAt(0); // the tag is that of a.example
     expect(find(wasm, "a.example")).toBeUndefined();
+    wasm.image[slot + layout.RECORD_NAMES + 1] = "a".charCodeAt(0);
+    wasm.image[slot + layout.RECORD_TYPE] = layout.TYPE_AAAA;
+    expect(find(wasm, "a.example")).toBeUndefined();
   });
 
   test("finds no expired record, and keeps it until its place is wanted", () => {
@@ -223,10 +226,10 @@ describe.each(builds)("a full set (%s)", (_build, load) => {
   });
 
   test("gives up the record that expired first", () => {
-    const wasm = full((name) => (name === "e" ? 20 : name === "c" ? 10 : 60));
+    const wasm = full((name) => (name === "c" ? 20 : name === "e" ? 10 : 60));
     for (const name of eight) find(wasm, name);
     put(wasm, { name: "i", ...one() }, 30_000);
-    expect(lost(wasm)).toEqual(["c"]);
+    expect(lost(wasm)).toEqual(["e"]);
     put(wasm, { name: "j", ...one() }, 30_000);
     expect(lost(wasm)).toEqual(["c", "e"]);
     expect(wasm.evictedCount()).toBe(0);
@@ -251,6 +254,14 @@ describe.each(builds)("a full set (%s)", (_build, load) => {
     find(wasm, "b");
     put(wasm, { name: "j", ...one() });
     expect(lost(wasm)).toEqual(["a", "c"]);
+  });
+
+  test("does not take the hits of a record that gave way for those of its successor", () => {
+    const wasm = full((name) => (name === "c" ? 10 : 60));
+    for (const name of eight) find(wasm, name);
+    put(wasm, { name: "i", ...one() }, 30_000); // in the place of c
+    put(wasm, { name: "j", ...one() }, 30_000);
+    expect(namesInSet(wasm, 0)[2]).toBe("j");
   });
 
   test("overwrites the same question in place", () => {

@@ -56,6 +56,9 @@ describe("the cache", () => {
     keepNew({ name: "a.example", data: some }).fill(0);
     ask("a.example")?.fill(0);
     keepNew({ name: "b.example", data: some });
+    keepNew({ name: "long.example", data: many(200) });
+    ask("long.example")?.fill(0);
+    expect(isSealed(ask("long.example") as Uint8Array)).toBe(true);
     expect(isSealed(ask("a.example") as Uint8Array)).toBe(true);
   });
 
