@@ -1,15 +1,7 @@
 // Reads a DNS reply and makes a record of it. What libc makes of replies is the measure; where a reply holds what a record
 // cannot, the outcome is UNFIT and libc answers.
-//
-// The answer section is read once into an index of what may matter, so that the chain is followed in any order of the
-// records at the price of comparing hashes:
-//
-//   0         4         6           8      10          12       16
-//   | hash of | owner's | type      | data | bytes of  | ttl s  |
-//   | owner   | offset  |           | at   | data      |        |
-//
-// The index cannot overflow: a record takes 11 bytes of the message at least, so there are less than 6144.
 
+import { dataAtOf, dataBytesOf, findAnswer, indexAnswers, lookFor, ttlOf, unpackData } from "./answers";
 import { advance, at, end, failed, load16, moveTo, open, read16, read32 } from "./bytes";
 import {
   CHAIN_MAX,
@@ -30,12 +22,12 @@ import {
   VERDICT_NO_EDNS,
   VERDICT_TRUNCATED,
 } from "./layout";
-import { ANSWERS, ASKED, CURRENT, MESSAGE, OWNER, QUERY } from "./memory";
+import { ASKED, CURRENT, MESSAGE, OWNER, QUERY } from "./memory";
 import { allowWork, isHost, isInZone, isOverworked, isText, nameHash, unpack } from "./name";
 import { addChainName, addData, addDataName, addName, begin, endNames, finish } from "./record";
+import { CLASS_IN, dataBytes, ownerBytes, readOwnerAndFields, recordClass, recordTtl, recordType } from "./rr";
 
 const MESSAGE_HEADER_BYTES: u32 = 12;
-const CLASS_IN: u32 = 1;
 const TYPE_NS: u32 = 2;
 
 const FLAGS_REPLY_AND_OPCODE: u32 = 0xf800;
@@ -50,31 +42,11 @@ const NXDOMAIN: u32 = 3;
 const NOTIMP: u32 = 4;
 const BADVERS: u32 = 16;
 
-const ENTRY_BYTES: usize = 16;
-const ENTRY_HASH: usize = 0;
-const ENTRY_OWNER: usize = 4;
-const ENTRY_TYPE: usize = 6;
-const ENTRY_DATA: usize = 8;
-const ENTRY_DATA_BYTES: usize = 10;
-const ENTRY_TTL: usize = 12;
-
-const NO_OWNER: u32 = 0xffffffff;
-
-// The record that the cursor has come to: its fixed fields; the cursor stands at its data.
-let ownerBytes: u32 = 0;
-let recordType: u32 = 0;
-let recordClass: u32 = 0;
-let recordTtl: u32 = 0;
-let dataBytes: u32 = 0;
-
 let askedType: u32 = 0;
 let askedBytes: u32 = 0;
-let answersEnd: usize = ANSWERS;
 
 // Where the chain has come to, and what it cost in ttl.
 let currentBytes: u32 = 0;
-let currentHash: u32 = 0;
-let currentOwner: u32 = NO_OWNER; // offset of an owner that was compared to it and is equal
 let ttlSeconds: u32 = 0;
 let dataCount: u32 = 0;
 let unfit: bool = false;
@@ -111,13 +83,12 @@ export function read(messageBytes: u32, id: u32, queryBytes: u32): u32 {
   askedBytes = unpack(MESSAGE_HEADER_BYTES, ASKED);
   if (askedBytes < 2 || !advance(4)) return VERDICT_MALFORMED;
   askedType = load16(MESSAGE + at - 4);
+  const askedHash = nameHash;
+  if (!indexAnswers(answerCount, askedType)) return VERDICT_MALFORMED;
+  const sectionAt = at;
   memory.copy(CURRENT, ASKED, askedBytes);
   currentBytes = askedBytes;
-  currentHash = nameHash;
-  currentOwner = NO_OWNER;
-
-  if (!indexAnswers(answerCount)) return VERDICT_MALFORMED;
-  const sectionAt = at;
+  lookFor(askedHash, askedBytes);
   const verdict = makeRecord(rcode);
   if (verdict == VERDICT_MALFORMED) return verdict;
   moveTo(sectionAt);
@@ -138,48 +109,6 @@ function repeatsQuestion(queryBytes: u32): bool {
   return memory.compare(MESSAGE + at, QUERY, queryBytes) == 0;
 }
 
-/** False where the section is malformed. */
-function indexAnswers(count: u32): bool {
-  let lastPointer: u32 = 0; // most owners are one pointer, the same as before: unpacked once
-  let lastHash: u32 = 0;
-  answersEnd = ANSWERS;
-  for (; count > 0; count--) {
-    const start = at;
-    const pointer = end - at < 2 ? 0 : load16(MESSAGE + at);
-    if (pointer >= 0xc000 && pointer == lastPointer) {
-      advance(2);
-    } else {
-      ownerBytes = unpack(start, OWNER);
-      if (ownerBytes == 0) return false;
-      lastPointer = pointer;
-      lastHash = nameHash;
-    }
-    readFields();
-    const data = at;
-    if (!advance(dataBytes) || recordType == TYPE_OPT) return false;
-    if (recordClass != CLASS_IN || (recordType != askedType && recordType != TYPE_CNAME)) continue;
-    if (recordType == TYPE_A && dataBytes != 4) return false;
-    if (recordType == TYPE_AAAA && dataBytes != 16) return false;
-    store<u32>(answersEnd, lastHash, ENTRY_HASH);
-    store<u16>(answersEnd, <u16>(pointer >= 0xc000 ? pointer & 0x3fff : start), ENTRY_OWNER);
-    store<u16>(answersEnd, <u16>recordType, ENTRY_TYPE);
-    store<u16>(answersEnd, <u16>data, ENTRY_DATA);
-    store<u16>(answersEnd, <u16>dataBytes, ENTRY_DATA_BYTES);
-    store<u32>(answersEnd, recordTtl, ENTRY_TTL);
-    answersEnd += ENTRY_BYTES;
-  }
-  return true;
-}
-
-/** Type, class, ttl and length of the record whose owner was read; all 0 past the message's end. */
-function readFields(): void {
-  recordType = read16();
-  recordClass = read16();
-  recordTtl = read32();
-  if (recordTtl & 0x80000000) recordTtl = 0; // RFC 2181 section 8
-  dataBytes = read16();
-}
-
 /** Follows the chain and writes names and data; conclude() does the rest, when all sections are read. */
 function makeRecord(rcode: u32): u32 {
   ttlSeconds = u32.MAX_VALUE;
@@ -188,16 +117,15 @@ function makeRecord(rcode: u32): u32 {
   unfit = (askedType != TYPE_A && askedType != TYPE_AAAA && askedType != TYPE_PTR) || !isText(ASKED);
   if (!addName(ASKED, askedBytes)) return VERDICT_MALFORMED;
   for (let links = 0; ; links++) {
-    const entry = findAnswer(ANSWERS, TYPE_CNAME); // the first of an owner counts
+    const entry = findAnswer(0, TYPE_CNAME); // the first of an owner counts
     if (entry == 0) break;
     if (links == CHAIN_MAX) return VERDICT_FAILURE; // too long, or a loop
     currentBytes = unpackData(entry, CURRENT);
     if (currentBytes == 0) return VERDICT_MALFORMED;
-    currentHash = nameHash;
-    currentOwner = NO_OWNER;
-    ttlSeconds = min(ttlSeconds, load<u32>(entry, ENTRY_TTL));
-    if (!(askedType == TYPE_PTR ? isText(CURRENT) : isHost(CURRENT)) || !addChainName(CURRENT, currentBytes))
-      unfit = true;
+    lookFor(nameHash, currentBytes);
+    ttlSeconds = min(ttlSeconds, ttlOf(entry));
+    const isGiven = askedType == TYPE_PTR ? isText(CURRENT) : isHost(CURRENT);
+    if (!isGiven || !addChainName(CURRENT, currentBytes)) unfit = true;
   }
   endNames();
   // NXDOMAIN counts even where the section holds data: both libcs look at the rcode first, and unbound hands it on. It
@@ -206,46 +134,18 @@ function makeRecord(rcode: u32): u32 {
 }
 
 function addAnswers(): bool {
-  for (let entry = findAnswer(ANSWERS, askedType); entry != 0; entry = findAnswer(entry + ENTRY_BYTES, askedType)) {
+  for (let entry = findAnswer(0, askedType); entry != 0; entry = findAnswer(entry, askedType)) {
     dataCount++;
-    ttlSeconds = min(ttlSeconds, load<u32>(entry, ENTRY_TTL));
+    ttlSeconds = min(ttlSeconds, ttlOf(entry));
     if (askedType == TYPE_PTR) {
       const bytes = unpackData(entry, OWNER);
       if (bytes == 0) return false;
       if (!isHost(OWNER) || !addDataName(OWNER, bytes)) unfit = true;
-    } else if (!addData(MESSAGE + load<u16>(entry, ENTRY_DATA), load<u16>(entry, ENTRY_DATA_BYTES))) {
+    } else if (!addData(MESSAGE + dataAtOf(entry), dataBytesOf(entry))) {
       unfit = true;
     }
   }
   return true;
-}
-
-/** The next answer from `entry` on that has this type and belongs to the chain's present end, or 0. */
-function findAnswer(entry: usize, type: u32): usize {
-  for (; entry < answersEnd; entry += ENTRY_BYTES) {
-    if (load<u32>(entry, ENTRY_HASH) != currentHash || load<u16>(entry, ENTRY_TYPE) != type) continue;
-    const owner = <u32>load<u16>(entry, ENTRY_OWNER);
-    if (owner == currentOwner) return entry;
-    const bytes = unpack(owner, OWNER);
-    if (bytes != currentBytes || memory.compare(OWNER, CURRENT, bytes) != 0) continue;
-    currentOwner = owner;
-    return entry;
-  }
-  return 0;
-}
-
-/** A name that fills the entry's data, or 0. */
-function unpackData(entry: usize, to: usize): u32 {
-  const data = <u32>load<u16>(entry, ENTRY_DATA);
-  const bytes = unpack(data, to);
-  return at == data + load<u16>(entry, ENTRY_DATA_BYTES) ? bytes : 0;
-}
-
-function readRecord(): bool {
-  ownerBytes = unpack(at, OWNER);
-  if (ownerBytes == 0) return false;
-  readFields();
-  return !failed && dataBytes <= end - at;
 }
 
 function readAuthority(count: u32): bool {
@@ -254,7 +154,7 @@ function readAuthority(count: u32): bool {
   hasOwnSoa = false;
   negativeTtlSeconds = 0;
   for (; count > 0; count--) {
-    if (!readRecord() || recordType == TYPE_OPT) return false;
+    if (!readOwnerAndFields() || recordType == TYPE_OPT) return false;
     const next = at + dataBytes;
     if (recordClass == CLASS_IN && recordType == TYPE_NS) hasNameServers = true;
     if (recordClass == CLASS_IN && recordType == TYPE_SOA && !readSoa(next)) return false;
@@ -281,7 +181,7 @@ function readAdditional(count: u32): bool {
   hasOpt = false;
   extendedRcode = 0;
   for (; count > 0; count--) {
-    if (!readRecord()) return false;
+    if (!readOwnerAndFields()) return false;
     if (recordType == TYPE_OPT) {
       if (hasOpt || ownerBytes != 1) return false;
       hasOpt = true;

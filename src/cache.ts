@@ -6,10 +6,11 @@ import {
   OUTCOME_NO_DATA,
   OUTCOME_NO_NAME,
   RECORD_BYTES_MAX,
+  RECORD_HEADER_BYTES,
   RECORD_LENGTH,
   SLOT_BYTES,
 } from "../assembly/layout.ts";
-import { expiresAtMsOf, namesOf, outcomeOf, ttlOf, typeOf } from "./record.ts";
+import { copyRecord, expiresAtMsOf, namesOf, outcomeOf, ttlOf, typeOf } from "./record.ts";
 import type { Wasm } from "./wasm.ts";
 
 export interface Question {
@@ -46,16 +47,12 @@ export function createCache(wasm: Wasm): Cache {
     wasm.question[0] = bytes;
   }
 
-  function recordCopy(): Uint8Array {
-    return copy(wasm.record, 0);
-  }
-
   return {
     find(question, nowMs) {
       ask(question);
       const slot = wasm.find(question.type, nowMs);
       if (slot === 0) return long.find(question, nowMs);
-      return copy(wasm.image, slot);
+      return copyRecord(wasm.image, slot);
     },
 
     keep(record, nowMs) {
@@ -68,14 +65,14 @@ export function createCache(wasm: Wasm): Cache {
       if (isKept && record.length <= SLOT_BYTES) {
         wasm.insert(nowMs);
         long.remove(question);
-        return recordCopy();
+        return copyRecord(wasm.record);
       }
       wasm.seal();
-      const sealed = recordCopy();
+      const sealed = copyRecord(wasm.record);
       if (isKept) {
         ask(question);
         wasm.remove(question.type);
-        long.insert(question, sealed);
+        long.insert(question, sealed.slice());
       }
       return sealed;
     },
@@ -85,7 +82,7 @@ export function createCache(wasm: Wasm): Cache {
       wasm.makeBare(question.type, outcome);
       wasm.settle(nowMs);
       wasm.seal();
-      return recordCopy();
+      return copyRecord(wasm.record);
     },
 
     stats: () => ({
@@ -97,14 +94,10 @@ export function createCache(wasm: Wasm): Cache {
   };
 }
 
-/** Of the record that stands there. */
-function copy(from: Buffer, at: number): Uint8Array {
-  return new Uint8Array(from.subarray(at, at + from.readUInt16LE(at + RECORD_LENGTH)));
-}
-
 function wholeRecord(record: Uint8Array): Uint8Array {
   const length = (record[RECORD_LENGTH] as number) | ((record[RECORD_LENGTH + 1] as number) << 8);
-  if (record.length !== length || length > RECORD_BYTES_MAX) throw new RangeError("not a whole record");
+  if (record.length !== length || length < RECORD_HEADER_BYTES || length > RECORD_BYTES_MAX)
+    throw new RangeError("not a whole record");
   return record;
 }
 

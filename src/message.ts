@@ -3,7 +3,6 @@
 import {
   MESSAGE_BYTES_MAX,
   QUERY_BYTES_MAX,
-  RECORD_LENGTH,
   VERDICT_ANSWER,
   VERDICT_FAILURE,
   VERDICT_FOREIGN,
@@ -11,6 +10,7 @@ import {
   VERDICT_NO_EDNS,
   VERDICT_TRUNCATED,
 } from "../assembly/layout.ts";
+import { copyRecord } from "./record.ts";
 import type { Wasm } from "./wasm.ts";
 
 export interface Query {
@@ -47,7 +47,7 @@ export function messageReader(wasm: Wasm): MessageReader {
       if (verdict !== VERDICT_ANSWER) return { verdict: VERDICTS[verdict as keyof typeof VERDICTS] };
       return {
         verdict: "answer",
-        record: new Uint8Array(wasm.record.subarray(0, wasm.record.readUInt16LE(RECORD_LENGTH))),
+        record: copyRecord(wasm.record),
       };
     },
   };

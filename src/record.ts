@@ -6,6 +6,7 @@ import {
   RECORD_DATA_OFFSET,
   RECORD_EXPIRES_AT_MS,
   RECORD_GENERATION,
+  RECORD_LENGTH,
   RECORD_NAMES,
   RECORD_OUTCOME,
   RECORD_REFRESH_AT_MS,
@@ -58,6 +59,11 @@ export function addressesOf(record: Uint8Array): string[] {
 /** A record whose ttl is cut down to `seconds`; for one that is not settled yet. */
 export function limitTtl(record: Uint8Array, seconds: number): void {
   view(record).setUint32(RECORD_TTL_SECONDS, Math.min(ttlOf(record), seconds), true);
+}
+
+/** A copy of the record at `at`. */
+export function copyRecord(from: Buffer, at = 0): Uint8Array {
+  return new Uint8Array(from.subarray(at, at + from.readUInt16LE(at + RECORD_LENGTH)));
 }
 
 function texts(record: Uint8Array, at: number, count: number): string[] {

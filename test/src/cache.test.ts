@@ -56,7 +56,7 @@ describe("the cache", () => {
     keepNew({ name: "a.example", data: some }).fill(0);
     ask("a.example")?.fill(0);
     keepNew({ name: "b.example", data: some });
-    keepNew({ name: "long.example", data: many(200) });
+    keepNew({ name: "long.example", data: many(200) }).fill(0);
     ask("long.example")?.fill(0);
     expect(isSealed(ask("long.example") as Uint8Array)).toBe(true);
     expect(isSealed(ask("a.example") as Uint8Array)).toBe(true);
@@ -114,6 +114,7 @@ describe("the cache", () => {
     const record = makeRecord({ name: "a.example", data: some });
     expect(() => keep(record.subarray(0, 56), 0)).toThrow(RangeError);
     expect(() => keep(new Uint8Array(3), 0)).toThrow(RangeError);
+    expect(() => keep(new Uint8Array(0), 0)).toThrow(RangeError);
   });
 
   test("takes a ttl that the caller cut down before", () => {
