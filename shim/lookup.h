@@ -28,6 +28,8 @@ _Static_assert(sizeof(void *) == 8, "x86-64 and arm64 only");
 enum claim { CLAIM_BUSY, CLAIM_FREE, CLAIM_INHERITED };
 enum claim claim(_Atomic int *holder);
 void release(_Atomic int *holder);
+#define CLAIMANT_MS_MAX 20
+bool await_claimant(_Atomic int *holder, int *waited_ms);
 
 /* settings.c: what the environment and our own place say; read once */
 #define BYPASS_BYTES 4096

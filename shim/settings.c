@@ -83,13 +83,16 @@ static const char *environment(const char *name) {
     return getenv(name);
 }
 
-/* NULL while another thread is still reading them: that call goes to libc. */
+/* NULL when another thread does not come to an end with reading them: that call goes to libc. */
 const struct settings *settings(void) {
     static struct settings the_settings;
     static _Atomic int reader;
     static _Atomic bool ready;
-    if (atomic_load_explicit(&ready, memory_order_acquire))
-        return &the_settings;
+    int waited_ms = 0;
+    do {
+        if (atomic_load_explicit(&ready, memory_order_acquire))
+            return &the_settings;
+    } while (await_claimant(&reader, &waited_ms));
     if (claim(&reader) == CLAIM_BUSY)
         return NULL;
     if (!atomic_load_explicit(&ready, memory_order_acquire)) {

@@ -158,9 +158,7 @@ static void refresh(void) {
     release(&view.writer);
 }
 
-/* What is true for a name of this hash. False: nobody knows just now. */
-bool view_look(uint64_t hash, struct facts *facts) {
-    refresh();
+static bool look(uint64_t hash, struct facts *facts) {
     uint32_t before = atomic_load_explicit(&view.sequence, memory_order_acquire);
     if (before == 0 || before & 1 || !atomic_load_explicit(&view.complete, memory_order_relaxed))
         return false;
@@ -171,4 +169,14 @@ bool view_look(uint64_t hash, struct facts *facts) {
             facts->named_here = true;
     atomic_thread_fence(memory_order_acquire);
     return atomic_load_explicit(&view.sequence, memory_order_relaxed) == before;
+}
+
+/* What is true for a name of this hash. False: nobody knows just now. */
+bool view_look(uint64_t hash, struct facts *facts) {
+    int waited_ms = 0;
+    refresh();
+    while (!look(hash, facts))
+        if (!await_claimant(&view.writer, &waited_ms))
+            return look(hash, facts); /* the writer may have ended since */
+    return true;
 }
