@@ -27,7 +27,6 @@ static bool understand(const struct addrinfo *hints, struct request *request) {
     int known = on_glibc() ? MUSL_FLAGS | IDN_FLAGS : MUSL_FLAGS;
     if (request->flags & ~known || request->flags & AI_NUMERICHOST)
         return false;
-    request->mapped = request->family == AF_INET6 && request->flags & AI_V4MAPPED;
     return request->family == AF_UNSPEC || request->family == AF_INET || request->family == AF_INET6;
 }
 
@@ -98,8 +97,8 @@ static bool holds_mapped(const struct answer *aaaa) {
     return false;
 }
 
-static int build(const struct question *question, const struct request *request, const struct reply *reply,
-                 const struct service *services, size_t service_count, struct addrinfo **result) {
+OWN_FRAME static int build(const struct question *question, const struct request *request, const struct reply *reply,
+                           const struct service *services, size_t service_count, struct addrinfo **result) {
     bool all = request->flags & AI_ALL, glibc = on_glibc();
     bool takes_a = !(request->mapped && has_data(&reply->aaaa) && !all);
     const struct answer *canonical_from = takes_a && has_data(&reply->a) ? &reply->a : &reply->aaaa;
@@ -135,14 +134,15 @@ static int build(const struct question *question, const struct request *request,
     return 0;
 }
 
-static int resolve(const struct question *question, struct request *request, const char *service,
-                   struct addrinfo **result) {
+OWN_FRAME static int resolve(const struct question *question, struct request *request, const char *service,
+                             struct addrinfo **result) {
     struct service services[SERVICES_MAX];
     size_t service_count;
     if (request->flags & IDN_FLAGS && has_punycode(question, NULL))
         return TO_LIBC;
     if (!configure(request))
         return TO_LIBC; /* libc says it, at once, without looking up anything */
+    request->mapped = request->family == AF_INET6 && request->flags & AI_V4MAPPED;
     int error = services_find(service, request->socktype, request->protocol, request->flags, services, &service_count);
     if (error)
         return error;

@@ -17,12 +17,13 @@ static int failure_of(const struct question *question, uint8_t outcome, int *h_e
         return question->failure_is_final ? fail(h_error, TRY_AGAIN, EAGAIN) : TO_LIBC;
     if (!question->negative_is_final)
         return TO_LIBC;
-    bool tells_no_data = on_glibc() || musl_tells_no_data();
-    return fail(h_error, outcome == NW_OUTCOME_NO_DATA && tells_no_data ? NO_DATA : HOST_NOT_FOUND, 0);
+    if (!on_glibc() && !musl_tells_no_data()) /* musl before 1.2.4 */
+        return fail(h_error, HOST_NOT_FOUND, ENOENT);
+    return fail(h_error, outcome == NW_OUTCOME_NO_DATA ? NO_DATA : HOST_NOT_FOUND, 0);
 }
 
-static int build(const struct question *question, const struct answer *answer, struct hostent *host, char *buffer,
-                 size_t size, struct hostent **found, int *h_error) {
+OWN_FRAME static int build(const struct question *question, const struct answer *answer, struct hostent *host,
+                           char *buffer, size_t size, struct hostent **found, int *h_error) {
     if (on_glibc() && !chain_is_plain(answer))
         return TO_LIBC;
     struct destination few[FEW_DESTINATIONS], *destinations = few;
@@ -41,25 +42,28 @@ static int build(const struct question *question, const struct answer *answer, s
     return error;
 }
 
+OWN_FRAME static int resolve(const struct question *question, int family, struct hostent *host, char *buffer,
+                             size_t size, struct hostent **found, int *h_error) {
+    struct reply reply;
+    const struct answer *answer = family == AF_INET ? &reply.a : &reply.aaaa;
+    int error;
+    if (!ask(question, family == AF_INET ? NW_FAMILY_A : NW_FAMILY_AAAA, &reply))
+        error = TO_LIBC;
+    else if (answer->outcome != NW_OUTCOME_DATA)
+        error = failure_of(question, answer->outcome, h_error);
+    else
+        error = build(question, answer, host, buffer, size, found, h_error);
+    reply_end(&reply);
+    return error;
+}
+
 static int from_cache(const char *name, int family, struct hostent *host, char *buffer, size_t size,
                       struct hostent **found, int *h_error) {
     struct guard guard = guard_enter();
     struct question question;
-    struct reply reply;
     int error = TO_LIBC;
-    if ((family == AF_INET || family == AF_INET6) && eligible(name, &question)) {
-        bool v4 = family == AF_INET;
-        const struct answer *answer = v4 ? &reply.a : &reply.aaaa;
-        if (!ask(&question, v4 ? NW_FAMILY_A : NW_FAMILY_AAAA, &reply))
-            error = TO_LIBC;
-        else if (answer->outcome != NW_OUTCOME_DATA)
-            error = failure_of(&question, answer->outcome, h_error);
-        else
-            error = build(&question, answer, host, buffer, size, found, h_error);
-        reply_end(&reply);
-    }
-    if (error != TO_LIBC && !(error == 0 && *found))
-        *found = NULL;
+    if ((family == AF_INET || family == AF_INET6) && eligible(name, &question))
+        error = resolve(&question, family, host, buffer, size, found, h_error);
     if (on_glibc() && (error == ERANGE || error == EAGAIN))
         guard.error = error;
     guard_leave(guard);

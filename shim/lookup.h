@@ -20,6 +20,7 @@ _Static_assert(sizeof(void *) == 8, "x86-64 and arm64 only");
 #endif
 
 #define EXPORT __attribute__((visibility("default")))
+#define OWN_FRAME __attribute__((noinline)) /* its buffers are not to lie below those of what is called before it */
 
 /* Our own verdict of a call, beside the EAI_* codes (small negative numbers) and 0: the real function shall answer. */
 #define TO_LIBC 0x4e57

@@ -88,7 +88,7 @@ static void parse(enum file file, struct words *words) {
 
 /* Reads one file again; an absent one as if it were empty. The identity is taken from the descriptor before the
  * reading, so that a later change shows. */
-static bool read_again(enum file file) {
+OWN_FRAME static bool read_again(enum file file) {
     view.identities[file].known = false;
     struct identity opened = {.known = true, .absent = true};
     struct words words = {.fd = open(PATHS[file], O_RDONLY | O_CLOEXEC)};
@@ -106,13 +106,18 @@ static bool read_again(enum file file) {
     return true;
 }
 
-static void keep_own_names(struct utsname *machine, uint64_t whole) {
-    char *dot = strchr(machine->nodename, '.');
-    view.facts.has_own_domain = dot && dot[1];
+/* This machine's name, whole and without its domain. Returns whether it has one. */
+OWN_FRAME static bool read_own_names(uint64_t hashes[2]) {
+    struct utsname machine;
+    if (uname(&machine) != 0)
+        machine.nodename[0] = '\0';
+    char *dot = strchr(machine.nodename, '.');
+    hashes[0] = name_hash(machine.nodename);
+    bool has_domain = dot && dot[1];
     if (dot)
         *dot = '\0';
-    atomic_store_explicit(&view.own_names[0], whole, memory_order_relaxed);
-    atomic_store_explicit(&view.own_names[1], name_hash(machine->nodename), memory_order_relaxed);
+    hashes[1] = name_hash(machine.nodename);
+    return has_domain;
 }
 
 static void look_again(void) {
@@ -122,11 +127,9 @@ static void look_again(void) {
         stale[file] = !identify(PATHS[file], -1, &present) || !same(&view.identities[file], &present);
         unchanged &= !stale[file];
     }
-    struct utsname machine;
-    if (uname(&machine) != 0)
-        machine.nodename[0] = '\0';
-    uint64_t whole = name_hash(machine.nodename);
-    if (unchanged && whole == atomic_load_explicit(&view.own_names[0], memory_order_relaxed))
+    uint64_t own_names[2];
+    bool has_own_domain = read_own_names(own_names);
+    if (unchanged && own_names[0] == atomic_load_explicit(&view.own_names[0], memory_order_relaxed))
         return;
     uint32_t sequence = atomic_load_explicit(&view.sequence, memory_order_relaxed) | 1;
     atomic_store_explicit(&view.sequence, sequence, memory_order_relaxed);
@@ -137,7 +140,9 @@ static void look_again(void) {
     view.facts.switches.plain = view.by_file[NSSWITCH_CONF].plain && view.by_file[HOST_CONF].plain;
     view.facts.switches.local = view.by_file[NSSWITCH_CONF].local;
     view.facts.switches.own_order = view.by_file[GAI_CONF].own_order;
-    keep_own_names(&machine, whole);
+    view.facts.has_own_domain = has_own_domain;
+    for (int i = 0; i < 2; i++)
+        atomic_store_explicit(&view.own_names[i], own_names[i], memory_order_relaxed);
     atomic_store_explicit(&view.complete, complete, memory_order_relaxed);
     atomic_store_explicit(&view.sequence, sequence + 1, memory_order_release);
 }

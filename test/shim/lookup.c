@@ -4,7 +4,7 @@
  *   gethostbyname_r NAME SIZE PAD   gethostbyname2_r NAME FAMILY SIZE PAD
  * `-` is a NULL, `''` an empty string; numbers in any base. Run with and without the preload, the two outputs say what
  * differs. Addresses of memory are never printed, relations between them are. */
-#define _GNU_SOURCE
+#define _GNU_SOURCE 1
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>

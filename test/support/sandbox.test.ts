@@ -60,7 +60,7 @@ describe.skipIf(missing)(`sandbox${missing ? ` (skipped: ${missing})` : ""}`, ()
   it("runs a TypeScript module inside", async () => {
     const directory = mkdtempSync(join(tmpdir(), "namewell-test-"));
     const file = join(directory, "module.ts");
-    writeFileSync(file, 'const text: string = process.argv[2] ?? ""; console.log(`got ${text}`);');
+    writeFileSync(file, 'const text: string = process.argv[2] ?? ""; console.log("got ".concat(text));');
     const box = await sandbox();
     const running = await box.startModule(file, ["it"], { ready: /got it/ });
     await running.ended;

@@ -1,0 +1,95 @@
+// The decoder against damaged records, under AddressSanitizer and UBSan.
+import { spawnSync } from "node:child_process";
+import { describe, expect, it } from "vitest";
+import * as layout from "../../assembly/layout.ts";
+import { buildProgram } from "../support/programs.ts";
+import { seal, sealedRecord } from "../support/serverFrames.ts";
+import { DECODER_FLAGS } from "./flags.ts";
+
+const program = buildProgram("test/shim/decoder.c", "glibc", DECODER_FLAGS);
+
+const good = sealedRecord({
+  name: "www.example",
+  chain: ["web.example", "host.example"],
+  addresses: ["192.0.2.1", "192.0.2.2"],
+});
+const REFUSED = "0 outcome 0 chain 0 count 0 sum 0";
+
+function decode(lines: string[]): string[] {
+  const { stdout, stderr, status } = spawnSync(program, { input: `${lines.join("\n")}\n`, encoding: "utf8" });
+  expect(stderr).toBe("");
+  expect(status).toBe(0);
+  return stdout.trim().split("\n");
+}
+const asRecord = (bytes: Buffer, name = "www.example", type = layout.TYPE_A) =>
+  `record ${name} ${type} ${bytes.toString("hex") || "-"}`;
+
+/** The record with some bytes changed, and its checksum true again. */
+function changed(change: (bytes: Buffer) => void): Buffer {
+  const bytes = Buffer.from(good);
+  change(bytes);
+  return seal(bytes);
+}
+
+describe("answer_read", () => {
+  it("reads a good record", () => {
+    expect(decode([asRecord(good)])[0]).toMatch(`${good.length} outcome 1 chain 2 count 2 `);
+  });
+
+  it("reads every outcome but the empty and the unknown", () => {
+    const lines = [0, 1, 2, 3, 4, 5, 6, 255].map((outcome) =>
+      asRecord(sealedRecord({ name: "www.example", outcome, addresses: outcome === 1 ? ["192.0.2.1"] : [] })),
+    );
+    const accepted = decode(lines).map((line) => line !== REFUSED);
+    expect(accepted).toEqual([false, true, true, true, true, true, false, false]);
+  });
+
+  it("refuses every truncation", () => {
+    const lines = Array.from(good, (_, length) => asRecord(good.subarray(0, length)));
+    expect(new Set(decode(lines))).toEqual(new Set([REFUSED]));
+  });
+
+  it("refuses every flipped bit", () => {
+    const lines = Array.from({ length: good.length * 8 }, (_, bit) => {
+      const bytes = Buffer.from(good);
+      bytes.writeUInt8(bytes.readUInt8(bit >> 3) ^ (1 << (bit & 7)), bit >> 3);
+      return asRecord(bytes);
+    });
+    expect(new Set(decode(lines))).toEqual(new Set([REFUSED]));
+  });
+
+  it("refuses another question's record", () => {
+    const lines = [asRecord(good, "ww.example"), asRecord(good, "www.examplf"), asRecord(good, "www.example", 28)];
+    expect(new Set(decode(lines))).toEqual(new Set([REFUSED]));
+  });
+
+  it("refuses what is unsound behind a true checksum", () => {
+    const { RECORD_LENGTH, RECORD_CHAIN_COUNT, RECORD_DATA_COUNT, RECORD_DATA_OFFSET, RECORD_NAMES } = layout;
+    const unsound: ((bytes: Buffer) => void)[] = [
+      (bytes) => bytes.writeUInt16LE(good.length - 16, RECORD_LENGTH),
+      (bytes) => bytes.writeUInt16LE(good.length + 16, RECORD_LENGTH),
+      (bytes) => bytes.writeUInt16LE(good.length - 1, RECORD_LENGTH),
+      (bytes) => bytes.writeUInt8(17, RECORD_CHAIN_COUNT),
+      (bytes) => bytes.writeUInt8(3, RECORD_CHAIN_COUNT), // the data read as a name
+      (bytes) => bytes.writeUInt16LE(0, RECORD_DATA_COUNT),
+      (bytes) => bytes.writeUInt16LE(65535, RECORD_DATA_COUNT),
+      (bytes) => bytes.writeUInt16LE(good.length - 4, RECORD_DATA_OFFSET),
+      (bytes) => bytes.writeUInt16LE(65535, RECORD_DATA_OFFSET),
+      (bytes) => bytes.writeUInt16LE(RECORD_NAMES, RECORD_DATA_OFFSET), // the names read as data
+      (bytes) => bytes.writeUInt8(255, RECORD_NAMES + 12), // a chain name longer than a name
+      (bytes) => bytes.writeUInt8(0, RECORD_NAMES + 12),
+      (bytes) => bytes.writeUInt8(0, RECORD_NAMES + 14), // a NUL within a name
+      (bytes) => bytes.write(" ", RECORD_NAMES + 14),
+    ];
+    expect(new Set(decode(unsound.map((change) => asRecord(changed(change)))))).toEqual(new Set([REFUSED]));
+  });
+
+  it("survives random damage, with the checksum false and made true", () => {
+    const six = sealedRecord({ name: "www.example", type: "AAAA", addresses: ["2001:db8::1", "2001:db8::2"] });
+    const lines = [1, 2, 3].flatMap((seed) => [
+      `hammer 60000 ${seed} www.example ${layout.TYPE_A} ${good.toString("hex")}`,
+      `hammer 60000 ${seed} www.example ${layout.TYPE_AAAA} ${six.toString("hex")}`,
+    ]);
+    for (const line of decode(lines)) expect(line).toMatch(/^accepted [1-9]/); // or else nothing got past the checksum
+  });
+});
