@@ -1,0 +1,128 @@
+// compose.yaml, on a real engine: nginx in front, PHP on glibc and on musl behind it, the cache beside them.
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Page } from "../support/page.ts";
+import { CACHE_PREFIX, type Demo, LIBC_PREFIX, NAMES, startDemo } from "./demo.ts";
+import { containersMissing } from "./missing.ts";
+
+const ROUNDS = 20;
+const missing = await containersMissing();
+if (missing !== undefined) console.warn(`The container tests are skipped: ${missing}`);
+
+const PHPS = [
+  { path: "/debian", service: "php", libc: "glibc" },
+  { path: "/alpine", service: "php-alpine", libc: "musl" },
+];
+
+function addressFrom(prefix: string, name: string): string {
+  return `${prefix}${NAMES.indexOf(name) + 1}`;
+}
+
+function expectAnswered(pages: Page[], prefixes: string[]): void {
+  for (const page of pages) {
+    expect(page).toMatchObject({ status: 200, client: "with" });
+    expect(prefixes.map((prefix) => addressFrom(prefix, page.name))).toContain(page.address);
+  }
+}
+
+describe.skipIf(missing)(`compose demo${missing ? ` (skipped: ${missing})` : ""}`, () => {
+  let demo: Demo;
+  const workersAtFirst = new Map<string, string[]>();
+
+  beforeAll(async () => {
+    demo = await startDemo();
+    for (const { service } of PHPS) workersAtFirst.set(service, await demo.workers(service));
+  });
+  afterAll(() => demo?.remove());
+
+  async function expectSameWorkers(): Promise<void> {
+    for (const { service } of PHPS) expect(await demo.workers(service)).toEqual(workersAtFirst.get(service));
+  }
+
+  it.each(PHPS)("serves $path by PHP on $libc, with addresses that only the cache's upstream knows", async (php) => {
+    const pages = await getMany(php.path);
+    expectAnswered(pages, [CACHE_PREFIX]);
+    expect(new Set(pages.map((page) => page.name))).toEqual(new Set(NAMES));
+    expect(new Set(pages.map((page) => page.libc))).toEqual(new Set([php.libc]));
+  });
+
+  it("reaches both PHPs at /", async () => {
+    const pages = await getMany("/");
+    expectAnswered(pages, [CACHE_PREFIX]);
+    expect(new Set(pages.map((page) => page.libc))).toEqual(new Set(["glibc", "musl"]));
+  });
+
+  it("asks upstream about once per name for all workers of all containers", () => {
+    for (const name of NAMES) {
+      expect(demo.asked("cache", name, "A")).toBeGreaterThanOrEqual(1);
+      expect(demo.asked("cache", name, "A")).toBeLessThanOrEqual(2); // a lost packet is asked again
+      expect(demo.asked("libc", name, "A")).toBe(0);
+    }
+  });
+
+  it("logs the message, the warm-up and the hit of each name", async () => {
+    const log = await demo.compose("logs", "dns-cache");
+    for (const name of NAMES) {
+      expect(log).toContain(`Got message: '${name}'`);
+      expect(log).toContain(`Cache warmup ${name}`);
+      expect(log).toContain(`Cache hit ${name}`);
+    }
+  });
+
+  it("tells libc's answer from the cache's: without the preload the same PHP gets the other address", async () => {
+    expect(await lookUp("-e", "LD_PRELOAD=")).toBe(addressFrom(LIBC_PREFIX, "google.com"));
+    expect(await lookUp()).toBe(addressFrom(CACHE_PREFIX, "google.com"));
+  });
+
+  it.each(PHPS)("keeps PHP on $libc from writing in the shared directory", async ({ service }) => {
+    for (const write of ["touch /dns_cache/x", "echo x > /dns_cache/client.so", "rm /dns_cache/dns.sock"]) {
+      await expect(demo.compose("exec", "-T", service, "sh", "-c", write)).rejects.toThrow(/Read-only file system/);
+    }
+  });
+
+  it("runs the server without root, capabilities or a writable root", async () => {
+    const look = "id -u; grep -E 'CapEff|NoNewPrivs' /proc/self/status; touch /namewell/x || echo kept";
+    const seen = await demo.compose("exec", "-T", "dns-cache", "sh", "-c", look);
+    expect(seen.split(/\s+/).slice(0, 6)).toEqual(["1000", "CapEff:", "0000000000000000", "NoNewPrivs:", "1", "kept"]);
+  });
+
+  it("disturbs no worker when the server restarts", async () => {
+    const pages = await demo.getWhile("/", async () => {
+      await demo.compose("restart", "dns-cache");
+      await demo.healthy("dns-cache");
+    });
+    expectAnswered(pages, [CACHE_PREFIX, LIBC_PREFIX]);
+    await expectSameWorkers();
+    expectAnswered(await getMany("/"), [CACHE_PREFIX]);
+  });
+
+  it("disturbs no worker when another version of the server installs another client.so", async () => {
+    const before = await clientFile();
+    await demo.docker("build", "--tag", "namewell", join(import.meta.dirname, "another"));
+    const pages = await demo.getWhile("/", async () => {
+      await demo.compose("up", "--detach", "--no-build", "--no-deps", "dns-cache");
+      await demo.healthy("dns-cache");
+    });
+    expectAnswered(pages, [CACHE_PREFIX, LIBC_PREFIX]);
+    expect(await clientFile()).not.toBe(before);
+    await expectSameWorkers();
+    expectAnswered(await getMany("/"), [CACHE_PREFIX]);
+    expect(await lookUp()).toBe(addressFrom(CACHE_PREFIX, "google.com")); // by a process that loads the other one
+  });
+
+  async function getMany(path: string): Promise<Page[]> {
+    const pages: Page[] = [];
+    for (let round = 0; round < ROUNDS; round++) pages.push(await demo.get(path));
+    return pages;
+  }
+
+  /** What a PHP started for it finds; the options are `exec`'s. */
+  function lookUp(...options: string[]): Promise<string> {
+    return demo.compose("exec", "-T", ...options, "php", "php", "-r", "echo gethostbyname('google.com');");
+  }
+
+  /** Inode and size. */
+  async function clientFile(): Promise<string> {
+    return (await demo.compose("exec", "-T", "php", "stat", "-c", "%i %s", "/dns_cache/client.so")).trim();
+  }
+});
