@@ -30,7 +30,7 @@ struct addrinfo *addrinfo_glibc(const struct destination *destinations, size_t c
     for (size_t i = 0; i < count * service_count; i++) {
         const struct destination *destination = &destinations[i / service_count];
         const struct service *service = &services[i % service_count];
-        struct addrinfo *entry = malloc(sizeof *entry + address_bytes(destination));
+        struct addrinfo *entry = *next = malloc(sizeof *entry + address_bytes(destination));
         if (!entry)
             goto no_memory;
         *entry = (struct addrinfo){.ai_flags = flags,
@@ -40,7 +40,6 @@ struct addrinfo *addrinfo_glibc(const struct destination *destinations, size_t c
                                    .ai_addrlen = address_bytes(destination),
                                    .ai_addr = (struct sockaddr *)(void *)(entry + 1)};
         write_address(destination, service->port, entry->ai_addr);
-        *next = entry;
         next = &entry->ai_next;
     }
     if (canonical) {

@@ -2,12 +2,14 @@
  *   getaddrinfo NAME SERVICE FAMILY SOCKTYPE PROTOCOL FLAGS     or with `nohints` for the last four
  *   gethostbyname NAME              gethostbyname2 NAME FAMILY
  *   gethostbyname_r NAME SIZE PAD   gethostbyname2_r NAME FAMILY SIZE PAD
+ *   resolver ADDRESS                changes this thread's nameserver, where libc has such a thing
  * `-` is a NULL, `''` an empty string; numbers in any base. Run with and without the preload, the two outputs say what
  * differs. Addresses of memory are never printed, relations between them are. */
 #define _GNU_SOURCE 1
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
+#include <resolv.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,6 +118,10 @@ static void run(char *line) {
         run_reentrant(text(words[1]), -1, (size_t)number(words[2]), (size_t)number(words[3]));
     else if (strcmp(words[0], "gethostbyname2_r") == 0 && count >= 5)
         run_reentrant(text(words[1]), number(words[2]), (size_t)number(words[3]), (size_t)number(words[4]));
+#ifdef __GLIBC__
+    else if (strcmp(words[0], "resolver") == 0 && res_init() == 0)
+        inet_pton(AF_INET, words[1], &_res.nsaddr_list[0].sin_addr);
+#endif
     else
         printf("  what?\n");
 }

@@ -125,8 +125,7 @@ export async function sandbox(options: SandboxOptions = {}): Promise<Sandbox> {
 
   function enter(command: string[], run: RunOptions): ChildProcess {
     const user = run.uid === undefined ? [] : ["setpriv", `--reuid=${run.uid}`, `--regid=${run.uid}`, "--clear-groups"];
-    const working = run.cwd === undefined ? [] : [`--wd=${run.cwd}`];
-    const args = ["--target", pid, ...ENTER, ...working, "--", ...user, ...withEnvironment(run.env ?? {}), ...command];
+    const args = ["--target", pid, ...ENTER, "--", ...user, ...placed(run), ...command];
     const child = spawn("nsenter", args, { stdio: "pipe", env: ENVIRONMENT });
     child.stdin?.on("error", () => {}); // it may end without reading
     child.stdin?.end(run.input ?? "");
@@ -184,10 +183,12 @@ export async function sandbox(options: SandboxOptions = {}): Promise<Sandbox> {
   };
 }
 
-// The variables are set behind nsenter, so that a preload named here is loaded by the command alone.
-function withEnvironment(env: Record<string, string>): string[] {
+// Variables and directory are set behind nsenter: a preload named here is loaded by the command alone, and a directory
+// entered before would be one of another mount namespace, without a name in this one.
+function placed({ env = {}, cwd }: RunOptions): string[] {
   const pairs = Object.entries(env).map(([name, value]) => `${name}=${value}`);
-  return pairs.length === 0 ? [] : ["env", ...pairs];
+  const directory = cwd === undefined ? [] : [`--chdir=${cwd}`];
+  return pairs.length + directory.length === 0 ? [] : ["env", ...directory, ...pairs];
 }
 
 // nsenter waits for the command in the other process namespace: killing nsenter alone would leave the command.

@@ -1,0 +1,205 @@
+// Which calls reach the cache, as the container's files and the user's settings have it. The sandbox's own nameserver
+// knows other addresses than the cache, so each result says who gave it.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { buildProgram, muslMissing } from "../support/programs.ts";
+import { type Sandbox, sandbox, sandboxMissing } from "../support/sandbox.ts";
+import { answersFrom, type ScriptedServer, scriptedServer } from "../support/scriptedServer.ts";
+import { INSTRUMENTED_FLAGS } from "./flags.ts";
+
+const root = new URL("../..", import.meta.url).pathname;
+const CLIENT = `${root}/dist/client.so`;
+const CACHE = "192.0.2.1";
+const LIBC = "198.51.100.9";
+const NAMES = ["single", "www.example", "a.b.c.example", "a.test", "x.a.test", "aa.test", "single.search.example"];
+const PLAIN = "nameserver 192.0.2.200\n";
+
+const missing = sandboxMissing();
+let box: Sandbox;
+let server: ScriptedServer;
+
+beforeAll(async () => {
+  if (missing) return;
+  box = await sandbox({ addresses: ["192.0.2.200/32", "127.0.0.11/8"] });
+  for (const host of ["192.0.2.200", "127.0.0.11"]) {
+    const zone = JSON.stringify(Object.fromEntries([...NAMES, "only.libc"].map((name) => [name, { A: [LIBC] }])));
+    await box.startModule(`${root}/test/support/zoneUpstream.ts`, [host, zone], { ready: /ready/ });
+  }
+  server = await scriptedServer(answersFrom(Object.fromEntries(NAMES.map((name) => [name, { a: [CACHE] }]))));
+});
+afterAll(async () => {
+  await server?.close();
+  await box?.close();
+});
+
+for (const libc of ["glibc", "musl"] as const) {
+  const without = missing ?? (libc === "musl" ? muslMissing() : undefined);
+  describe.skipIf(without)(`who answers, ${libc}${without ? ` (skipped: ${without})` : ""}`, () => {
+    const glibc = libc === "glibc";
+    const whenGlibc = glibc ? "libc" : "cache";
+
+    beforeEach(async () => {
+      await box.write("/etc/resolv.conf", PLAIN);
+      await box.write("/etc/hosts", "127.0.0.1 localhost\n");
+      await box.write("/etc/nsswitch.conf", "hosts: files dns\n");
+      await box.write("/etc/host.conf", "multi on\n");
+    });
+
+    /** "cache", "libc", or what else the first address is; one for each name, in one process. */
+    async function answerers(names: string[], env: Record<string, string> = {}, script = "cat"): Promise<string[]> {
+      const program = buildProgram("test/shim/lookup.c", libc);
+      const input = names.map((name) => (name.includes(" ") ? name : `getaddrinfo ${name} 80 2 1 0 0`)).join("\n");
+      const preload = `LD_PRELOAD=${CLIENT}`;
+      const command = ["sh", "-c", `(${script}) | env ${preload} "$0"`, program];
+      const { stdout } = await box.run(command, {
+        input: `${input}\n`,
+        env: { DNS_CACHE_DIR: server.directory, ...env },
+      });
+      const results = stdout.split(/^(?=getaddrinfo)/m).filter((text) => text.startsWith("getaddrinfo"));
+      return results.map((text) => {
+        const address = text.match(/entry (\S+)/)?.[1] ?? text.match(/returns (-?\d+)/)?.[1] ?? text;
+        return address === CACHE ? "cache" : address === LIBC ? "libc" : address;
+      });
+    }
+
+    it("the cache, for plain names", async () => {
+      expect(await answerers(["www.example", "www.example.", "WWW.Example", "single", "a.b.c.example"])).toEqual(
+        Array(5).fill("cache"),
+      );
+    });
+
+    it("libc, for a name that needs the search list", async () => {
+      await box.write("/etc/resolv.conf", `search search.example\n${PLAIN}`);
+      expect(await answerers(["single", "single.", "www.example"])).toEqual(["libc", "cache", "cache"]);
+      await box.write("/etc/resolv.conf", `${PLAIN}search nowhere.example\noptions ndots:3\n`);
+      expect(await answerers(["www.example", "a.b.c.example", "www.example."])).toEqual(["libc", "cache", "cache"]);
+    });
+
+    it("libc after the cache's no, where libc goes on with the search list", async () => {
+      await box.write("/etc/resolv.conf", `search nowhere.example\n${PLAIN}`);
+      expect(await answerers(["only.libc"])).toEqual([glibc ? "libc" : "-2"]);
+    });
+
+    it("libc, for single labels and after a no, where the nameserver is within the container", async () => {
+      await box.write("/etc/resolv.conf", "nameserver 127.0.0.11\n");
+      expect(await answerers(["single", "www.example", "only.libc"])).toEqual(["libc", "cache", "libc"]);
+    });
+
+    it("the cache's no is final otherwise", async () => {
+      expect(await answerers(["only.libc", "only.libc."])).toEqual(["-2", "-2"]);
+    });
+
+    it("libc, under options that change answers", async () => {
+      for (const line of ["options no-aaaa", "sortlist 10.0.0.0", "nameserver what.is.this"]) {
+        await box.write("/etc/resolv.conf", `${PLAIN}${line}\n`);
+        expect(await answerers(["www.example"]), line).toEqual(["libc"]);
+      }
+    });
+
+    it("the cache, under options that only change the way", async () => {
+      await box.write(
+        "/etc/resolv.conf",
+        `# search x\n;search x\n${PLAIN}options rotate edns0 timeout:1 use-vc ndots:1\n`,
+      );
+      expect(await answerers(["www.example", "single"])).toEqual(["cache", "cache"]);
+    });
+
+    it("/etc/hosts, for its names, noticed within about a second", async () => {
+      await box.write("/etc/hosts", "192.0.2.77 www.example WWW.a.test # single\n192.0.2.78\ta.b.c.example\n");
+      expect(await answerers(["www.example", "a.b.c.example", "single"])).toEqual([
+        "192.0.2.77",
+        "192.0.2.78",
+        "cache",
+      ]);
+      const change =
+        "head -n 1; sleep 0.1; echo 192.0.2.79 single > /etc/hosts; sleep 1.1; echo getaddrinfo single 80 2 1 0 0";
+      expect(await answerers(["single"], {}, change)).toEqual(["cache", "192.0.2.79"]);
+    });
+
+    it("libc, for all names, where /etc/hosts holds too many to keep", async () => {
+      const hosts = Array.from({ length: 2100 }, (_, i) => `192.0.2.5 host${i}.many.example\n`).join("");
+      await box.write("/etc/hosts", hosts);
+      expect(await answerers(["www.example", "host2099.many.example"])).toEqual(["libc", "192.0.2.5"]);
+      await box.write("/etc/hosts", hosts.slice(0, 60_000));
+      expect(await answerers(["www.example", "host1700.many.example"])).toEqual(["cache", "192.0.2.5"]);
+    });
+
+    it("as nsswitch.conf has it, on glibc", async () => {
+      const plain = ["files dns", "dns files", "files mdns4_minimal [NOTFOUND=return] dns myhostname", "dns"];
+      const other = ["files", "files [NOTFOUND=return] dns", "files ldap dns", "files [ SUCCESS = continue ] dns"];
+      for (const modules of [...plain, ...other]) {
+        await box.write("/etc/nsswitch.conf", `passwd: files\nhosts: ${modules} # nis\n`);
+        const [who] = await answerers(["www.example"]);
+        if (plain.includes(modules) || !glibc) expect(who, modules).toBe("cache");
+        else expect(who, modules).not.toBe("cache");
+      }
+    });
+
+    it("libc, where host.conf reorders, on glibc", async () => {
+      await box.write("/etc/host.conf", "multi on\nreorder on\n");
+      expect(await answerers(["www.example"])).toEqual([whenGlibc]);
+    });
+
+    it("libc, under the environment's resolver settings, on glibc", async () => {
+      for (const name of ["LOCALDOMAIN", "RES_OPTIONS", "HOSTALIASES", "RESOLV_REORDER"])
+        expect(await answerers(["www.example"], { [name]: "x" }), name).toEqual([whenGlibc]);
+    });
+
+    it.runIf(glibc)("libc, for a thread whose nameservers the application has changed", async () => {
+      const lines = [
+        "getaddrinfo www.example 80 2 1 0 0",
+        "resolver 192.0.2.200",
+        "getaddrinfo www.example 80 2 1 0 0",
+      ];
+      expect(await answerers(lines)).toEqual(["cache", "cache"]);
+      lines[1] = "resolver 127.0.0.11";
+      expect(await answerers(lines)).toEqual(["cache", "libc"]);
+    });
+
+    it("libc, when the user says so", async () => {
+      expect(await answerers(["www.example"], { DNS_CACHE_OFF: "1" })).toEqual(["libc"]);
+      expect(await answerers(["www.example"], { DNS_CACHE_OFF: "0" })).toEqual(["cache"]);
+      const names = ["a.test", "x.a.test", "aa.test", "www.example"];
+      for (const list of ["a.test", "other.example,.A.test.", " a.TEST ,", ",,a.test"])
+        expect(await answerers(names, { DNS_CACHE_BYPASS: list }), list).toEqual(["libc", "libc", "cache", "cache"]);
+      expect(await answerers(["www.example"], { DNS_CACHE_BYPASS: "x".repeat(5000) })).toEqual(["libc"]);
+    });
+
+    it("libc, when the directory's path is too long for a socket", async () => {
+      expect(await answerers(["www.example"], { DNS_CACHE_DIR: `/${"d".repeat(120)}` })).toEqual(["libc"]);
+    });
+
+    it("the cache, by the library's own place, absolute or relative", async () => {
+      const program = buildProgram("test/shim/lookup.c", libc);
+      const place = server.directory;
+      await box.run(["cp", CLIENT, `${place}/client.so`]);
+      for (const [preload, cwd] of [
+        [`${place}/client.so`, "/"],
+        ["./client.so", place],
+      ] as const) {
+        const { stdout } = await box.run([program], {
+          input: "gethostbyname www.example\n",
+          env: { LD_PRELOAD: preload },
+          cwd,
+        });
+        expect(stdout).toContain(CACHE);
+      }
+      await box.run(["rm", `${place}/client.so`]);
+    });
+  });
+}
+
+describe("a set-uid program", () => {
+  it("is libc's alone", async () => {
+    const program = buildProgram("test/shim/secure.c", "glibc", INSTRUMENTED_FLAGS);
+    const directory = mkdtempSync(join(tmpdir(), "namewell-secure-"));
+    const { spawnSync } = await import("node:child_process");
+    const run = (secure: string) =>
+      spawnSync(program, [secure], { encoding: "utf8", env: { DNS_CACHE_DIR: directory } }).stdout;
+    expect(run("0")).toBe(`on, ${directory}/dns.sock\n`);
+    expect(run("1")).toBe("off, \n");
+    rmSync(directory, { recursive: true });
+  });
+});

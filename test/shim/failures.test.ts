@@ -1,0 +1,167 @@
+// Whatever goes wrong between client.so and the server, the application gets what libc would have given it, soon.
+// The sandbox's own nameserver knows other addresses than the cache, so each result says who gave it.
+import { chmodSync } from "node:fs";
+import type { Socket } from "node:net";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import * as layout from "../../assembly/layout.ts";
+import { buildProgram, muslMissing } from "../support/programs.ts";
+import { type Sandbox, sandbox, sandboxMissing } from "../support/sandbox.ts";
+import {
+  answersFrom,
+  type Behaviour,
+  damages,
+  rightAnswer,
+  type ScriptedServer,
+  scriptedServer,
+  staysSilent,
+} from "../support/scriptedServer.ts";
+import { answerFrame, frame, pendingFrame, refusedFrame, sealedRecord } from "../support/serverFrames.ts";
+
+const root = new URL("../..", import.meta.url).pathname;
+const CLIENT = `${root}/dist/client.so`;
+const CACHE = "192.0.2.1";
+const LIBC = "198.51.100.9";
+const CALL = "getaddrinfo www.example 80 2 1 0 0";
+const THOUSANDS = Array.from({ length: 4000 }, (_, i) => `10.0.${i >> 8}.${i & 255}`);
+const ZONE = { "www.example": { chain: ["web.example"], a: [CACHE] }, "large.example": { a: THOUSANDS } };
+const { FAMILY_A, OUTCOME_DATA, OUTCOME_UNFIT } = layout;
+
+const missing = sandboxMissing();
+let box: Sandbox;
+let server: ScriptedServer;
+
+beforeAll(async () => {
+  if (missing) return;
+  box = await sandbox({ resolvConf: "nameserver 192.0.2.200\n" });
+  const zone = JSON.stringify({ "www.example": { A: [LIBC] } });
+  await box.startModule(`${root}/test/support/zoneUpstream.ts`, ["192.0.2.200", zone], { ready: /ready/ });
+  server = await scriptedServer(answersFrom(ZONE));
+});
+afterAll(async () => {
+  await server?.close();
+  await box?.close();
+});
+
+for (const libc of ["glibc", "musl"] as const) {
+  const without = missing ?? (libc === "musl" ? muslMissing() : undefined);
+  describe.skipIf(without)(`when things go wrong, ${libc}${without ? ` (skipped: ${without})` : ""}`, () => {
+    /** First addresses of so many calls in one process, or of what a shell script feeds it. */
+    async function addresses(
+      behaviour: Behaviour,
+      { calls = 1, uid, script = "cat" }: { calls?: number; uid?: number; script?: string } = {},
+    ) {
+      server.behave(behaviour);
+      const before = server.connections();
+      const program = buildProgram("test/shim/lookup.c", libc);
+      const command = ["sh", "-c", `(${script}) | env LD_PRELOAD=${CLIENT} "$0"`, program];
+      const input = `${CALL}\n`.repeat(calls);
+      const env = { DNS_CACHE_DIR: server.directory };
+      const { stdout, stderr } = await box.run(command, { input, env, ...(uid !== undefined && { uid }) });
+      expect(stderr).toBe("");
+      const answers = [...stdout.matchAll(/(?:entry|returns) (?!0 )(\S+)/g)].map(([, address]) => address);
+      return { answers, asked: server.connections() - before };
+    }
+    const allFrom = (address: string, calls: number) => Array<string>(calls).fill(address);
+
+    it("libc answers when the socket is not permitted", async () => {
+      chmodSync(server.socketPath, 0);
+      const result = await addresses(answersFrom(ZONE), { calls: 3, uid: 65534 });
+      chmodSync(server.socketPath, 0o777);
+      expect(result).toEqual({ answers: allFrom(LIBC, 3), asked: 0 });
+      chmodSync(server.directory, 0o755);
+      expect((await addresses(answersFrom(ZONE), { uid: 65534 })).answers).toEqual([CACHE]);
+    });
+
+    it("a silent server is waited for once, and libc answers", async () => {
+      expect(await addresses(staysSilent, { calls: 10 })).toEqual({ answers: allFrom(LIBC, 10), asked: 1 });
+    });
+
+    it("a server that has hung is tried again later, with little patience", async () => {
+      let questions = 0;
+      const awakes: Behaviour = (question, socket) => {
+        if (++questions > 1) answersFrom(ZONE)(question, socket);
+      };
+      const script = `echo ${CALL}; sleep 6.2; echo ${CALL}; echo ${CALL}`;
+      expect(await addresses(awakes, { script })).toEqual({ answers: [LIBC, CACHE, CACHE], asked: 3 });
+      expect(await addresses(staysSilent, { script })).toEqual({ answers: allFrom(LIBC, 3), asked: 2 });
+    });
+
+    it("an answer cut short after any byte is none", async () => {
+      const whole = rightAnswer(ZONE, { families: FAMILY_A, names: ["www.example"] });
+      let bytes = 0;
+      const cutEverywhere: Behaviour = (question, socket) =>
+        socket.end(rightAnswer(ZONE, question).subarray(0, bytes++));
+      const calls = whole.length + 1;
+      expect(await addresses(cutEverywhere, { calls })).toEqual({
+        answers: [...allFrom(LIBC, whole.length), CACHE],
+        asked: calls,
+      });
+    });
+
+    it("an answer that comes byte by byte is one", async () => {
+      const dribbles: Behaviour = (question, socket) => {
+        socket.setNoDelay(true);
+        const bytes = [...rightAnswer(ZONE, question)];
+        const next = () => {
+          const byte = bytes.shift();
+          if (byte === undefined) socket.end();
+          else socket.write(Buffer.from([byte]), () => setImmediate(next));
+        };
+        next();
+      };
+      expect((await addresses(dribbles)).answers).toEqual([CACHE]);
+    });
+
+    it("a server that needs time may say so", async () => {
+      const later = (socket: Socket, ms: number, bytes: Buffer) => setTimeout(() => socket.write(bytes), ms);
+      const needsTime: Behaviour = (question, socket) => {
+        later(socket, 250, pendingFrame(1500));
+        later(socket, 1200, pendingFrame(1500));
+        later(socket, 2000, rightAnswer(ZONE, question));
+      };
+      expect((await addresses(needsTime)).answers).toEqual([CACHE]);
+      const breaksItsWord: Behaviour = (_, socket) => socket.write(pendingFrame(100));
+      expect(await addresses(breaksItsWord, { calls: 3 })).toEqual({ answers: allFrom(LIBC, 3), asked: 1 });
+    });
+
+    it("an answer of thousands of addresses comes whole", async () => {
+      const { answers } = await addresses(answersFrom(ZONE), { script: `echo ${CALL} | sed s/www/large/` });
+      expect(answers.length).toBe(4000);
+      expect(new Set(answers)).toEqual(new Set(THOUSANDS));
+    });
+
+    const record = sealedRecord({ name: "www.example", addresses: [CACHE] });
+    const sends =
+      (bytes: Buffer): Behaviour =>
+      (_, socket) =>
+        void socket.end(bytes);
+    const changed = (offset: number, ...values: number[]) =>
+      damages(ZONE, (bytes) => {
+        Buffer.from(values).copy(bytes, offset);
+        return bytes;
+      });
+    const REFUSALS: [string, Behaviour][] = [
+      ["a refusal", sends(refusedFrame(layout.REFUSED_BUSY))],
+      ["a hello", sends(frame(layout.KIND_HELLO, Buffer.alloc(0)))],
+      ["an unknown kind of frame", changed(layout.FRAME_KIND, 77)],
+      ["another version", changed(layout.FRAME_VERSION_AT, 2)],
+      ["a length of nothing", changed(layout.FRAME_LENGTH, 0, 0, 0, 0)],
+      ["a length of no record", changed(layout.FRAME_LENGTH, 0, 0, 0, 16)],
+      ["an absurd length", changed(layout.FRAME_LENGTH, 0, 255, 255, 255)],
+      ["a length beyond 2^31", changed(layout.FRAME_LENGTH, 255, 255, 255, 255)],
+      ["text", sends(Buffer.from("192.0.2.1\n".repeat(20)))],
+      ["other families", changed(layout.ANSWER_FAMILIES, 2)],
+      ["another candidate", changed(layout.ANSWER_CANDIDATE, 1)],
+      ["another name", sends(answerFrame(FAMILY_A, [sealedRecord({ name: "ww.example", addresses: [CACHE] })]))],
+      ["another type", sends(answerFrame(FAMILY_A, [sealedRecord({ name: "www.example", type: "AAAA" })]))],
+      ["one record too many", sends(answerFrame(FAMILY_A, [record, record]))],
+      ["no addresses", sends(answerFrame(FAMILY_A, [sealedRecord({ name: "www.example", outcome: OUTCOME_DATA })]))],
+      ["unfit", sends(answerFrame(FAMILY_A, [sealedRecord({ name: "www.example", outcome: OUTCOME_UNFIT })]))],
+      ["a flipped bit", changed(layout.ANSWER_RECORDS + layout.RECORD_NAMES + 26, 1)],
+    ];
+    for (const [what, behaviour] of REFUSALS)
+      it(`libc answers when the server sends ${what}`, async () => {
+        expect(await addresses(behaviour, { calls: 2 })).toEqual({ answers: [LIBC, LIBC], asked: 2 });
+      });
+  });
+}
