@@ -66,7 +66,7 @@ export async function debianRefusal(): Promise<string | undefined> {
     await command(["npm", "ping"], { timeoutMs: 60_000 });
     return undefined;
   } catch (error) {
-    return `no network for the making of images: ${(error as Error).message.split("\n").slice(0, 3).join(" ")}`;
+    return `no network for the making of images: ${(error as Error).message.trimEnd().split("\n").at(-1)}`;
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }

@@ -89,7 +89,7 @@ describe.skipIf(missing)(`compose demo${missing ? ` (skipped: ${missing})` : ""}
   it("disturbs no worker when the server restarts", async () => {
     const pages = await demo.getWhile("/", async () => {
       await demo.compose("restart", "dns-cache");
-      await demo.healthy("dns-cache");
+      await demo.healthy();
     });
     expectAnswered(pages, [CACHE_PREFIX, LIBC_PREFIX]);
     await expectSameWorkers();
@@ -99,15 +99,20 @@ describe.skipIf(missing)(`compose demo${missing ? ` (skipped: ${missing})` : ""}
   it("disturbs no worker when another version of the server installs another client.so", async () => {
     const before = await clientFile();
     await demo.docker("build", "--tag", "namewell", join(import.meta.dirname, "another"));
-    const pages = await demo.getWhile("/", async () => {
-      await demo.compose("up", "--detach", "--no-build", "--no-deps", "dns-cache");
-      await demo.healthy("dns-cache");
-    });
+    const pages = await demo.getWhile("/", () => demo.renewCache());
     expectAnswered(pages, [CACHE_PREFIX, LIBC_PREFIX]);
     expect(await clientFile()).not.toBe(before);
     await expectSameWorkers();
     expectAnswered(await getMany("/"), [CACHE_PREFIX]);
     expect(await lookUp()).toBe(addressFrom(CACHE_PREFIX, "google.com")); // by a process that loads the other one
+  });
+
+  it("asks Docker's own nameserver where no upstreams are given", async () => {
+    await demo.renewCache({ upstreams: undefined });
+    expectAnswered(await getMany("/"), [LIBC_PREFIX]);
+    const log = await demo.compose("logs", "dns-cache"); // the new container's only
+    expect(log).toContain('127.0.0.11:53"');
+    expect(log).toContain("Cache warmup google.com");
   });
 
   async function getMany(path: string): Promise<Page[]> {

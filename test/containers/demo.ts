@@ -9,11 +9,16 @@ import { loadStandIns, STAND_INS } from "./standIns.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const READY_MS = 30_000;
-const GATEWAY = "10.231.7.1"; // of override.yaml
+const UPSTREAMS = "10.231.7.1:5300"; // the address is override.yaml's
 export const NAMES = ["google.com", "github.com"]; // the defaults of compose.yaml
 /** Addresses from documentation ranges (RFC 5737): what the cache's upstream gives, and what libc's does. */
 export const CACHE_PREFIX = "192.0.2.";
 export const LIBC_PREFIX = "198.51.100.";
+
+export interface CacheSettings {
+  /** Undefined leaves DNS_CACHE_UPSTREAMS unset. */
+  readonly upstreams: string | undefined;
+}
 
 export interface Demo {
   get(path: string): Promise<Page>;
@@ -21,8 +26,10 @@ export interface Demo {
   getWhile(path: string, action: () => Promise<unknown>): Promise<Page[]>;
   compose(...args: string[]): Promise<string>;
   docker(...args: string[]): Promise<string>;
-  /** Resolves when the container says so; fails after a while. */
-  healthy(service: string): Promise<void>;
+  /** Makes the cache's container anew if its image or settings are others now; waits until it is healthy. */
+  renewCache(settings?: CacheSettings): Promise<void>;
+  /** Resolves when the cache's container says so; fails after a while. */
+  healthy(): Promise<void>;
   /** The processes of php-fpm's pool, as the engine sees them. */
   workers(service: string): Promise<string[]>;
   /** How often one of the two upstreams was asked. */
@@ -80,15 +87,29 @@ async function build(directory: string): Promise<string[]> {
   }
 }
 
-function compose(engine: Engine, composeCommand: string[], args: string[]): Promise<string> {
+function compose(
+  engine: Engine,
+  composeCommand: string[],
+  args: string[],
+  { upstreams }: CacheSettings = { upstreams: UPSTREAMS },
+): Promise<string> {
   const files = ["-f", join(ROOT, "compose.yaml"), "-f", join(import.meta.dirname, "override.yaml")];
-  const env = { ...engine.environment, ...STAND_INS, DNS_CACHE_UPSTREAMS: `${GATEWAY}:5300` };
+  const env = { ...engine.environment, ...STAND_INS, DNS_CACHE_UPSTREAMS: upstreams };
   return command([...composeCommand, "-p", "demo", ...files, ...args], { cwd: ROOT, env });
 }
 
 function running(directory: string, box: Sandbox, engine: Engine, composeCommand: string[], upstreams: Running): Demo {
   const inDemo = (...args: string[]) => compose(engine, composeCommand, args);
   const container = async (service: string) => (await inDemo("ps", "--quiet", service)).trim();
+  async function healthy(): Promise<void> {
+    const id = await container("dns-cache");
+    const deadline = performance.now() + READY_MS;
+    while ((await engine.docker("inspect", "-f", "{{.State.Health.Status}}", id)).trim() !== "healthy") {
+      if (performance.now() > deadline)
+        throw new Error(`the cache is not healthy: ${await inDemo("logs", "dns-cache")}`);
+      await sleep(200);
+    }
+  }
 
   return {
     compose: inDemo,
@@ -103,15 +124,12 @@ function running(directory: string, box: Sandbox, engine: Engine, composeCommand
       await action();
       return readPages((await visitor.stop()).stdout);
     },
-    async healthy(service) {
-      const id = await container(service);
-      const deadline = performance.now() + READY_MS;
-      while ((await engine.docker("inspect", "-f", "{{.State.Health.Status}}", id)).trim() !== "healthy") {
-        if (performance.now() > deadline)
-          throw new Error(`${service} is not healthy: ${await inDemo("logs", service)}`);
-        await sleep(200);
-      }
+    async renewCache(settings) {
+      const up = ["up", "--detach", "--no-build", "--no-deps", "dns-cache"];
+      await compose(engine, composeCommand, up, settings);
+      await healthy();
     },
+    healthy,
     async workers(service) {
       const lines = (await engine.docker("top", await container(service), "-eo", "pid,args")).split("\n");
       return lines.filter((line) => line.includes("pool www")).map((line) => line.trim());

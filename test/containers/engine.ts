@@ -56,14 +56,15 @@ export async function removeEngine(directory: string): Promise<void> {
 /** Why no engine can run here, or undefined. */
 export async function engineRefusal(): Promise<string | undefined> {
   const directory = await engineDirectory();
-  const box = await sandbox();
+  let box: Sandbox | undefined;
   try {
+    box = await sandbox();
     await (await startRunEngine(directory, box)).stop();
     return undefined;
   } catch (error) {
     return `no Docker engine starts here: ${(error as Error).message}`;
   } finally {
-    await box.close();
+    await box?.close();
     await removeEngine(directory);
   }
 }
