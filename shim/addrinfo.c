@@ -114,6 +114,8 @@ static struct addrinfo *free_own(struct addrinfo *info) {
 }
 
 void addrinfo_free(struct addrinfo *info) {
+    if (!info)
+        return; /* musl would crash */
     void (*libc)(struct addrinfo *) = real(REAL_FREEADDRINFO);
     bool glibc = on_glibc();
     while (!glibc && info && is_own(info))

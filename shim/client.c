@@ -10,11 +10,14 @@
 #include <unistd.h>
 
 #define BACKLOG_FULL_MS 50
+#define BACKLOG_FULL_AGAIN_MS 1000
 #define NOT_PERMITTED_MS 5000
 #define PROBE_EVERY_MS 5000
 #define PROBE_PATIENCE_MS 20
 #define PENDING_GRACE_MS 250
+#ifndef EXCHANGE_MS_MAX /* a test build has less patience */
 #define EXCHANGE_MS_MAX 35000
+#endif
 
 /* Time 0 is "never"; the clock has long passed it. */
 static _Atomic uint64_t not_permitted_until_ms;
@@ -24,7 +27,7 @@ static _Atomic uint64_t
 struct exchange {
     int fd;
     uint64_t deadline_ms, last_ms; /* of what is waited for, and of all */
-    bool timed_out;
+    bool heard, timed_out;
 };
 
 static uint32_t read_u32(const uint8_t *bytes) { /* network order, as all numbers of a frame */
@@ -36,17 +39,23 @@ static void write_u32(uint8_t *bytes, uint32_t value) {
         bytes[i] = (uint8_t)(value >> (24 - 8 * i));
 }
 
-static bool connect_socket(struct exchange *exchange, const char *path) {
+/* A server that is there but does not answer: it hangs, or has more to do than it can. */
+static void leave_alone(uint64_t ms) {
+    atomic_store_explicit(&next_probe_ms, now_ms() + ms, memory_order_relaxed);
+}
+
+static bool connect_socket(struct exchange *exchange, const char *path, int patience_ms) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     memcpy(address.sun_path, path, sizeof address.sun_path);
     exchange->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    int wait_ms = 1, waited_ms = 0;
+    int wait_ms = 1, waited_ms = 0, most_ms = patience_ms < BACKLOG_FULL_MS ? patience_ms : BACKLOG_FULL_MS;
     while (exchange->fd >= 0 && connect(exchange->fd, (struct sockaddr *)&address, sizeof address) != 0) {
         if (errno == EINTR)
             continue;
-        bool backlog_full = errno == EAGAIN && waited_ms < BACKLOG_FULL_MS;
-        if (!backlog_full) {
+        if (errno != EAGAIN || waited_ms >= most_ms) { /* EAGAIN: the listener's backlog is full */
             int error = errno;
+            if (error == EAGAIN)
+                leave_alone(BACKLOG_FULL_AGAIN_MS);
             close(exchange->fd);
             exchange->fd = -1;
             errno = error;
@@ -54,7 +63,7 @@ static bool connect_socket(struct exchange *exchange, const char *path) {
         }
         poll(NULL, 0, wait_ms);
         waited_ms += wait_ms;
-        wait_ms = wait_ms * 2 < BACKLOG_FULL_MS - waited_ms ? wait_ms * 2 : BACKLOG_FULL_MS - waited_ms;
+        wait_ms = wait_ms * 2 < most_ms - waited_ms ? wait_ms * 2 : most_ms - waited_ms;
     }
     if (exchange->fd < 0 && (errno == EPERM || errno == EACCES || errno == EAFNOSUPPORT))
         atomic_store_explicit(&not_permitted_until_ms, now_ms() + NOT_PERMITTED_MS, memory_order_relaxed);
@@ -82,8 +91,10 @@ static bool receive(struct exchange *exchange, uint8_t *into, size_t length) {
     for (size_t got = 0; got < length;) {
         ssize_t more = recv(exchange->fd, into + got, length - got, 0);
         if (more > 0) {
-            if (got == 0) /* it lives: the rest has its own time */
+            if (got == 0) { /* it lives: the rest has its own time */
+                exchange->heard = true;
                 exchange->deadline_ms = now_ms() + NW_SILENCE_MS;
+            }
             got += (size_t)more;
             continue;
         }
@@ -115,8 +126,12 @@ static size_t receive_answer(struct exchange *exchange, struct reply *reply) {
         if (kind == NW_KIND_PENDING && length == NW_PENDING_FRAME_BYTES) {
             if (!receive(exchange, frame + NW_FRAME_HEADER_BYTES, length - NW_FRAME_HEADER_BYTES))
                 return 0;
-            exchange->deadline_ms = now_ms() + read_u32(frame + NW_PENDING_WAIT_MS) + PENDING_GRACE_MS;
-            continue;
+            uint64_t now = now_ms();
+            exchange->deadline_ms = now + read_u32(frame + NW_PENDING_WAIT_MS) + PENDING_GRACE_MS;
+            if (now < exchange->last_ms) /* a flood of promises never lets the socket run dry */
+                continue;
+            exchange->timed_out = true;
+            return 0;
         }
         if (kind != NW_KIND_ANSWER || length <= NW_ANSWER_RECORDS || length > NW_ANSWER_FRAME_BYTES_MAX)
             return 0;
@@ -171,13 +186,13 @@ bool ask(const struct question *question, uint8_t families, struct reply *reply)
     uint64_t now = now_ms();
     int patience = patience_ms(now);
     struct exchange exchange = {.deadline_ms = now + (uint64_t)patience, .last_ms = now + EXCHANGE_MS_MAX};
-    if (patience == 0 || !connect_socket(&exchange, settings()->socket_path))
+    if (patience == 0 || !connect_socket(&exchange, settings()->socket_path, patience))
         return false;
     size_t length = send_question(exchange.fd, question, families) ? receive_answer(&exchange, reply) : 0;
     close(exchange.fd);
     if (exchange.timed_out)
-        atomic_store_explicit(&next_probe_ms, now_ms() + PROBE_EVERY_MS, memory_order_relaxed);
-    else if (length > 0)
+        leave_alone(PROBE_EVERY_MS);
+    else if (exchange.heard)
         atomic_store_explicit(&next_probe_ms, 0, memory_order_relaxed);
     return length > 0 && read_answer(question, families, length, reply);
 }

@@ -22,8 +22,16 @@ static int failure_of(const struct question *question, uint8_t outcome, int *h_e
     return fail(h_error, outcome == NW_OUTCOME_NO_DATA ? NO_DATA : HOST_NOT_FOUND, 0);
 }
 
-OWN_FRAME static int build(const struct question *question, const struct answer *answer, struct hostent *host,
-                           char *buffer, size_t size, struct hostent **found, int *h_error) {
+/* Where the result goes. The static place has to be claimed, for the moment of writing. */
+struct place {
+    struct hostent *host;
+    char *buffer;
+    size_t size;
+    _Atomic int *writer;
+};
+
+OWN_FRAME static int build(const struct question *question, const struct answer *answer, const struct place *place,
+                           struct hostent **found, int *h_error) {
     if (on_glibc() && !chain_is_plain(answer))
         return TO_LIBC;
     struct destination few[FEW_DESTINATIONS], *destinations = few;
@@ -32,18 +40,23 @@ OWN_FRAME static int build(const struct question *question, const struct answer 
     take_addresses(answer, rotation(), false, 0, destinations);
     if (!on_glibc()) /* glibc sorts in getaddrinfo only */
         order_musl(destinations, answer->count);
-    int error = hostent_write(question, answer, destinations, host, buffer, size);
+    int error = TO_LIBC;
+    if (!place->writer || claim(place->writer) != CLAIM_BUSY) {
+        error = hostent_write(question, answer, destinations, place->host, place->buffer, place->size);
+        if (place->writer)
+            release(place->writer);
+    }
     if (destinations != few)
         free(destinations);
     if (error == 0)
-        *found = host;
-    if (on_glibc())
+        *found = place->host;
+    if (on_glibc() && error != TO_LIBC)
         *h_error = error ? NETDB_INTERNAL : NETDB_SUCCESS;
     return error;
 }
 
-OWN_FRAME static int resolve(const struct question *question, int family, struct hostent *host, char *buffer,
-                             size_t size, struct hostent **found, int *h_error) {
+OWN_FRAME static int resolve(const struct question *question, int family, const struct place *place,
+                             struct hostent **found, int *h_error) {
     struct reply reply;
     const struct answer *answer = family == AF_INET ? &reply.a : &reply.aaaa;
     int error;
@@ -52,35 +65,31 @@ OWN_FRAME static int resolve(const struct question *question, int family, struct
     else if (answer->outcome != NW_OUTCOME_DATA)
         error = failure_of(question, answer->outcome, h_error);
     else
-        error = build(question, answer, host, buffer, size, found, h_error);
+        error = build(question, answer, place, found, h_error);
     reply_end(&reply);
     return error;
 }
 
-static int from_cache(const char *name, int family, struct hostent *host, char *buffer, size_t size,
-                      struct hostent **found, int *h_error) {
+static int from_cache(const char *name, int family, const struct place *place, struct hostent **found, int *h_error) {
     struct guard guard = guard_enter();
     struct question question;
     int error = TO_LIBC;
+    *found = NULL;
     if ((family == AF_INET || family == AF_INET6) && eligible(name, &question))
-        error = resolve(&question, family, host, buffer, size, found, h_error);
+        error = resolve(&question, family, place, found, h_error);
     if (on_glibc() && (error == ERANGE || error == EAGAIN))
         guard.error = error;
     guard_leave(guard);
     return error;
 }
 
-/* The forms without _r: one static result, as in libc. When two threads call at once, one of them is libc's. */
+/* The forms without _r: one static result, as in libc. When two threads write at once, one of them is libc's. */
 static bool from_cache_static(const char *name, int family, struct hostent **found) {
     static char buffer[STATIC_BYTES];
     static struct hostent host;
     static _Atomic int writer;
     int h_error = h_errno;
-    *found = NULL;
-    if (claim(&writer) == CLAIM_BUSY)
-        return false;
-    int error = from_cache(name, family, &host, buffer, sizeof buffer, found, &h_error);
-    release(&writer);
+    int error = from_cache(name, family, &(struct place){&host, buffer, sizeof buffer, &writer}, found, &h_error);
     if (error == TO_LIBC || error == ERANGE)
         return false;
     h_errno = h_error;
@@ -95,8 +104,8 @@ static int no_libc(struct hostent **result, int *h_error) {
 
 EXPORT int gethostbyname2_r(const char *restrict name, int family, struct hostent *restrict host, char *restrict buffer,
                             size_t size, struct hostent **restrict result, int *restrict h_error) {
-    struct hostent *found = NULL;
-    int error = from_cache(name, family, host, buffer, size, &found, h_error);
+    struct hostent *found;
+    int error = from_cache(name, family, &(struct place){host, buffer, size, NULL}, &found, h_error);
     if (error == TO_LIBC) {
         int (*libc)(const char *, int, struct hostent *, char *, size_t, struct hostent **, int *) =
             real(REAL_GETHOSTBYNAME2_R);
@@ -108,8 +117,8 @@ EXPORT int gethostbyname2_r(const char *restrict name, int family, struct hosten
 
 EXPORT int gethostbyname_r(const char *restrict name, struct hostent *restrict host, char *restrict buffer, size_t size,
                            struct hostent **restrict result, int *restrict h_error) {
-    struct hostent *found = NULL;
-    int error = from_cache(name, AF_INET, host, buffer, size, &found, h_error);
+    struct hostent *found;
+    int error = from_cache(name, AF_INET, &(struct place){host, buffer, size, NULL}, &found, h_error);
     if (error == TO_LIBC) {
         int (*libc)(const char *, struct hostent *, char *, size_t, struct hostent **, int *) =
             real(REAL_GETHOSTBYNAME_R);

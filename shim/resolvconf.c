@@ -19,6 +19,8 @@ static void read_option(const char *option, struct resolver *resolver) {
             resolver->changes_answers = true;
     if (strncmp(option, "ndots:", 6) != 0)
         return;
+    if (option[6] < '0' || option[6] > '9')
+        resolver->changes_answers = true; /* 0 to glibc, nothing to musl */
     unsigned ndots = 0;
     for (const char *digit = option + 6; *digit >= '0' && *digit <= '9' && ndots <= NDOTS_MAX; digit++)
         ndots = ndots * 10 + (unsigned)(*digit - '0');

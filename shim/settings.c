@@ -88,13 +88,15 @@ const struct settings *settings(void) {
     static struct settings the_settings;
     static _Atomic int reader;
     static _Atomic bool ready;
-    int waited_ms = 0;
-    do {
+    if (atomic_load_explicit(&ready, memory_order_acquire))
+        return &the_settings;
+    for (int waited_ms = 0; claim(&reader) == CLAIM_BUSY;) {
+        bool waited = await_claimant(&reader, &waited_ms);
         if (atomic_load_explicit(&ready, memory_order_acquire))
             return &the_settings;
-    } while (await_claimant(&reader, &waited_ms));
-    if (claim(&reader) == CLAIM_BUSY)
-        return NULL;
+        if (!waited && waited_ms >= CLAIMANT_MS_MAX)
+            return NULL;
+    }
     if (!atomic_load_explicit(&ready, memory_order_acquire)) {
         settings_read(&the_settings, environment, getauxval(AT_SECURE) != 0);
         atomic_store_explicit(&ready, true, memory_order_release);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define LOOK_AGAIN_MS 1000
+#define TOO_OLD_MS 10000  /* whoever should have looked again was perhaps thrown out of it by a siglongjmp */
 #define SETTLED_SECONDS 2 /* a file changed so recently may change once more within the same time stamp */
 
 enum file { HOSTS, RESOLV_CONF, NSSWITCH_CONF, HOST_CONF, GAI_CONF, FILE_COUNT };
@@ -147,8 +148,8 @@ static void look_again(void) {
     atomic_store_explicit(&view.sequence, sequence + 1, memory_order_release);
 }
 
-static void refresh(void) {
-    uint64_t now = now_ms(), looked_at = atomic_load_explicit(&view.looked_at_ms, memory_order_acquire);
+static void refresh(uint64_t now) {
+    uint64_t looked_at = atomic_load_explicit(&view.looked_at_ms, memory_order_acquire);
     if (looked_at && now - looked_at < LOOK_AGAIN_MS)
         return;
     enum claim claimed = claim(&view.writer);
@@ -163,7 +164,9 @@ static void refresh(void) {
     release(&view.writer);
 }
 
-static bool look(uint64_t hash, struct facts *facts) {
+static bool look(uint64_t now, uint64_t hash, struct facts *facts) {
+    if (now > atomic_load_explicit(&view.looked_at_ms, memory_order_acquire) + TOO_OLD_MS)
+        return false;
     uint32_t before = atomic_load_explicit(&view.sequence, memory_order_acquire);
     if (before == 0 || before & 1 || !atomic_load_explicit(&view.complete, memory_order_relaxed))
         return false;
@@ -179,9 +182,10 @@ static bool look(uint64_t hash, struct facts *facts) {
 /* What is true for a name of this hash. False: nobody knows just now. */
 bool view_look(uint64_t hash, struct facts *facts) {
     int waited_ms = 0;
-    refresh();
-    while (!look(hash, facts))
+    uint64_t now = now_ms();
+    refresh(now);
+    while (!look(now, hash, facts))
         if (!await_claimant(&view.writer, &waited_ms))
-            return look(hash, facts); /* the writer may have ended since */
+            return look(now, hash, facts); /* the writer may have ended since */
     return true;
 }

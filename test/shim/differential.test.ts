@@ -166,6 +166,7 @@ for (const { title, addresses } of environments) {
       const noMusl = libc === "musl" ? muslMissing() : undefined;
       it.skipIf(noMusl)(
         `gives every field as ${libc} does${noMusl ? ` (skipped: ${noMusl})` : ""}`,
+        { concurrent: true, timeout: 300_000 },
         async () => {
           const program = buildProgram("test/shim/lookup.c", libc);
           const input = `${calls().join("\n")}\n`;
@@ -180,14 +181,13 @@ for (const { title, addresses } of environments) {
           const alone = await run("UNUSED=1");
           const before = server.questions.length;
           const preloaded = await run(`DNS_CACHE_DIR=${server.directory} LD_PRELOAD=${CLIENT}`);
-          expect(server.questions.length - before).toBeGreaterThan(400);
+          expect(server.questions.length - before).toBeGreaterThan(400); // or else libc would be compared with itself
           expect(preloaded.length).toBe(alone.length);
           const differences = alone.flatMap((expected, i) =>
             expected === preloaded[i] || isChosen(libc, expected) ? [] : [`${expected}--- preloaded:\n${preloaded[i]}`],
           );
           expect(differences.join("\n")).toBe("");
         },
-        300_000,
       );
     }
   });

@@ -1,7 +1,9 @@
 // Whatever goes wrong between client.so and the server, the application gets what libc would have given it, soon.
 // The sandbox's own nameserver knows other addresses than the cache, so each result says who gave it.
+import { spawnSync } from "node:child_process";
 import { chmodSync } from "node:fs";
 import type { Socket } from "node:net";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import * as layout from "../../assembly/layout.ts";
 import { buildProgram, muslMissing } from "../support/programs.ts";
@@ -26,6 +28,8 @@ const THOUSANDS = Array.from({ length: 4000 }, (_, i) => `10.0.${i >> 8}.${i & 2
 const ZONE = { "www.example": { chain: ["web.example"], a: [CACHE] }, "large.example": { a: THOUSANDS } };
 const { FAMILY_A, OUTCOME_DATA, OUTCOME_UNFIT } = layout;
 
+type Run = { calls?: number; uid?: number; script?: string; client?: string };
+
 const missing = sandboxMissing();
 let box: Sandbox;
 let server: ScriptedServer;
@@ -46,14 +50,11 @@ for (const libc of ["glibc", "musl"] as const) {
   const without = missing ?? (libc === "musl" ? muslMissing() : undefined);
   describe.skipIf(without)(`when things go wrong, ${libc}${without ? ` (skipped: ${without})` : ""}`, () => {
     /** First addresses of so many calls in one process, or of what a shell script feeds it. */
-    async function addresses(
-      behaviour: Behaviour,
-      { calls = 1, uid, script = "cat" }: { calls?: number; uid?: number; script?: string } = {},
-    ) {
+    async function addresses(behaviour: Behaviour, { calls = 1, uid, script = "cat", client = CLIENT }: Run = {}) {
       server.behave(behaviour);
       const before = server.connections();
       const program = buildProgram("test/shim/lookup.c", libc);
-      const command = ["sh", "-c", `(${script}) | env LD_PRELOAD=${CLIENT} "$0"`, program];
+      const command = ["sh", "-c", `(${script}) | env LD_PRELOAD=${client} "$0"`, program];
       const input = `${CALL}\n`.repeat(calls);
       const env = { DNS_CACHE_DIR: server.directory };
       const { stdout, stderr } = await box.run(command, { input, env, ...(uid !== undefined && { uid }) });
@@ -124,10 +125,28 @@ for (const libc of ["glibc", "musl"] as const) {
       expect(await addresses(breaksItsWord, { calls: 3 })).toEqual({ answers: allFrom(LIBC, 3), asked: 1 });
     });
 
+    it("a flood of promises ends", async () => {
+      const impatient = join(server.directory, "impatient.so");
+      const make = ["-s", "-C", `${root}/shim`, `OUT=${impatient}`, "EXTRA_CFLAGS=-DEXCHANGE_MS_MAX=800"];
+      expect(spawnSync("make", make, { encoding: "utf8" })).toMatchObject({ status: 0, stderr: "" });
+      const promises = Buffer.concat(Array(5000).fill(pendingFrame(0xffffffff)));
+      const floods: Behaviour = (_, socket) => {
+        const more = () => socket.writable && socket.write(promises, more);
+        more();
+      };
+      expect(await addresses(floods, { calls: 2, client: impatient })).toEqual({ answers: [LIBC, LIBC], asked: 1 });
+    });
+
     it("an answer of thousands of addresses comes whole", async () => {
       const { answers } = await addresses(answersFrom(ZONE), { script: `echo ${CALL} | sed s/www/large/` });
       expect(answers.length).toBe(4000);
       expect(new Set(answers)).toEqual(new Set(THOUSANDS));
+    });
+
+    it("each address has its turn to come first", async () => {
+      const three = { "www.example": { a: ["192.0.2.1", "198.51.100.2", "203.0.113.3"] } };
+      const { answers } = await addresses(answersFrom(three), { calls: 3 });
+      expect(answers.filter((_, i) => i % 3 === 0)).toEqual(three["www.example"].a);
     });
 
     const record = sealedRecord({ name: "www.example", addresses: [CACHE] });
