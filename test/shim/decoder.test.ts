@@ -84,6 +84,16 @@ describe("answer_read", () => {
     expect(new Set(decode(unsound.map((change) => asRecord(changed(change)))))).toEqual(new Set([REFUSED]));
   });
 
+  it("refuses a length that the checksum cannot cover whole", () => {
+    const lines = [1, 4, 8, 15].map((less) => {
+      const bytes = Buffer.from(good);
+      const stated = good.length - less;
+      bytes.writeUInt16LE(stated, layout.RECORD_LENGTH);
+      return asRecord(Buffer.concat([seal(bytes.subarray(0, stated - ((stated - 8) % 16))), bytes.subarray(-16)]));
+    });
+    expect(new Set(decode(lines))).toEqual(new Set([REFUSED]));
+  });
+
   it("survives random damage, with the checksum false and made true", () => {
     const six = sealedRecord({ name: "www.example", type: "AAAA", addresses: ["2001:db8::1", "2001:db8::2"] });
     const lines = [1, 2, 3].flatMap((seed) => [

@@ -138,10 +138,15 @@ const missing = sandboxMissing();
 const environments = [
   { title: "IPv4 only", addresses: ["192.0.2.200/24"] },
   { title: "IPv4 and IPv6", addresses: ["192.0.2.200/24", "2001:db8::200/64"] },
+  {
+    title: "with ways out",
+    addresses: ["192.0.2.200/24", "2001:db8::200/64", "fd00:1::200/64", "fe80::200/64"],
+    routes: ["route add default dev lo", "-6 route add default dev lo"],
+  },
   { title: "IPv6 only", addresses: ["2001:db8::200/64"] },
 ];
 
-for (const { title, addresses } of environments) {
+for (const { title, addresses, routes = [] } of environments) {
   describe.skipIf(missing)(`client.so against libc, ${title}${missing ? ` (skipped: ${missing})` : ""}`, () => {
     let box: Sandbox;
     let server: ScriptedServer;
@@ -149,7 +154,12 @@ for (const { title, addresses } of environments) {
     beforeAll(async () => {
       const host = title === "IPv6 only" ? "2001:db8::200" : "192.0.2.200";
       const hosts = "127.0.0.1 localhost\n::1 localhost\n192.0.2.99 hosted.example other # one.example\n";
-      box = await sandbox({ addresses, hosts, resolvConf: `nameserver ${host}\noptions timeout:1 attempts:1\n` });
+      box = await sandbox({
+        addresses,
+        routes,
+        hosts,
+        resolvConf: `nameserver ${host}\noptions timeout:1 attempts:1\n`,
+      });
       await box.startModule(
         new URL("../support/zoneUpstream.ts", import.meta.url).pathname,
         [host, JSON.stringify(ZONE)],

@@ -193,11 +193,11 @@ for (const libc of ["glibc", "musl"] as const) {
 
 describe("a set-uid program", () => {
   it("is libc's alone", async () => {
-    const program = buildProgram("test/shim/secure.c", "glibc", INSTRUMENTED_FLAGS);
+    const program = buildProgram("test/shim/parts.c", "glibc", INSTRUMENTED_FLAGS);
     const directory = mkdtempSync(join(tmpdir(), "namewell-secure-"));
     const { spawnSync } = await import("node:child_process");
     const run = (secure: string) =>
-      spawnSync(program, [secure], { encoding: "utf8", env: { DNS_CACHE_DIR: directory } }).stdout;
+      spawnSync(program, ["secure", secure], { encoding: "utf8", env: { DNS_CACHE_DIR: directory } }).stdout;
     expect(run("0")).toBe(`on, ${directory}/dns.sock\n`);
     expect(run("1")).toBe("off, \n");
     rmSync(directory, { recursive: true });

@@ -20,6 +20,8 @@ export type SandboxOptions = {
   gaiConf?: string;
   /** Addresses of `lo` besides 127.0.0.1 and ::1. The default makes AI_ADDRCONFIG see IPv4 and not IPv6. */
   addresses?: string[];
+  /** Arguments of `ip`: "route add default dev lo". The default is none: no address but its own can be reached. */
+  routes?: string[];
   /** The host name; the default has no domain part. */
   hostname?: string;
 };
@@ -73,7 +75,7 @@ const ENVIRONMENT = { PATH: process.env.PATH ?? "/usr/bin:/bin", HOME: "/tmp", L
 const SETUP = `
 read -r pid rest < /proc/self/stat && echo "pid $pid"
 set -e
-etc="$1"; hostname="$2"; shift 2
+etc="$1"; hostname="$2"; routes="$3"; shift 3
 mount -t proc proc /proc 2>/dev/null || true
 mount -t tmpfs tmpfs "$etc"
 mkdir "$etc/etc"
@@ -84,6 +86,9 @@ echo "$hostname" > /proc/sys/kernel/hostname
 ip link set lo up
 for address in "$@"; do
   case "$address" in *:*) ip address add "$address" dev lo nodad;; *) ip address add "$address" dev lo;; esac
+done
+echo "$routes" | while read -r route; do
+  if [ -n "$route" ]; then ip $route; fi
 done
 echo ready
 exec cat
@@ -100,7 +105,16 @@ export function sandboxMissing(): string | undefined {
 export async function sandbox(options: SandboxOptions = {}): Promise<Sandbox> {
   const directory = mkdtempSync(join(tmpdir(), "namewell-sandbox-"));
   const addresses = options.addresses ?? ["192.0.2.200/32"];
-  const setup = ["sh", "-c", SETUP, "sh", directory, options.hostname ?? "sandbox", ...addresses];
+  const setup = [
+    "sh",
+    "-c",
+    SETUP,
+    "sh",
+    directory,
+    options.hostname ?? "sandbox",
+    (options.routes ?? []).join("\n"),
+    ...addresses,
+  ];
   const holder = spawn("unshare", [...UNSHARE, "--", ...setup], { stdio: "pipe", env: ENVIRONMENT });
   const held = watch(holder);
   const bundles: string[] = [];
