@@ -27,6 +27,7 @@ const ZONE = {
     aaaa: ["2001:db8::1", "2001:db8::2"],
   },
 };
+const LARGE_ZONE = { [NAME]: { a: Array.from({ length: 4000 }, (_, i) => `10.0.${i >> 8}.${i & 255}`) } };
 const LIBC_ADDRESS = "198.51.100.9"; // only the sandbox's own nameserver gives it
 const LIBC_ZONE = { "www.example": { A: [LIBC_ADDRESS], AAAA: ["2001:db8::9"] } };
 const FEW = 50;
@@ -88,6 +89,10 @@ for (const libc of ["glibc", "musl"] as const) {
 
     it("fits a thread with 64 KiB of stack", async () => {
       expect(await task("small-stack", 1)).toMatchObject({ code: 0 });
+    });
+
+    it("leaves no memory behind", async () => {
+      expect(await task("memory", 40, {}, answersFrom(LARGE_ZONE))).toMatchObject({ code: 0, asked: 40 });
     });
 
     it("does not mind that all descriptors are closed between calls", async () => {
