@@ -78,7 +78,7 @@ static int memory(void) {
     }
     getrusage(RUSAGE_SELF, &after);
     printf("%ld KiB more\n", after.ru_maxrss - before.ru_maxrss);
-    return after.ru_maxrss - before.ru_maxrss > 2048;
+    return after.ru_maxrss - before.ru_maxrss > 1024;
 }
 
 static _Atomic int stopping;
