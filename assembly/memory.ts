@@ -21,7 +21,6 @@ export const ASKED: usize = QUERY + 0x200; // wire name, lower case: the questio
 export const CURRENT: usize = ASKED + 0x100; // … the name that the CNAME chain has come to
 export const OWNER: usize = CURRENT + 0x100; // … the owner of the record being read
 export const SETUP: usize = OWNER + 0x100; // a header page with the fields that the server fills
-export const REGIONS_END: usize = SETUP + HEADER_BYTES;
 
 export const IMAGE: usize = IMAGE_AT;
 export const SETS: usize = IMAGE + HEADER_BYTES;

@@ -1,6 +1,7 @@
 // Runs the built server as a user would, `node dist/server.js`, and reads its log.
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
 
 export interface LogLine {
   readonly msg: string;
@@ -14,11 +15,13 @@ export interface ServerProcess {
   stderr(): string;
   /** Resolves with the first line of the log, past or to come, whose message starts so. */
   seen(start: string): Promise<LogLine>;
+  /** Reads no further, as a log collector that has died. */
+  closeLog(): void;
   /** The exit code, after a signal if one is given. */
   stopped(signal?: NodeJS.Signals): Promise<number | null>;
 }
 
-const SERVER_FILE = new URL("../dist/server.js", import.meta.url).pathname;
+const SERVER_FILE = fileURLToPath(new URL("../dist/server.js", import.meta.url));
 
 export function startServer(settings: Record<string, string>): ServerProcess {
   const inherited = Object.entries(process.env).filter(([name]) => !/^(DNS_CACHE_|LD_PRELOAD$)/.test(name));
@@ -54,6 +57,7 @@ export function startServer(settings: Record<string, string>): ServerProcess {
         look();
         void exited.then((code) => reject(new Error(`the server ended (${code}) before '${start}': ${stderr}`)));
       }),
+    closeLog: () => void child.stdout.destroy(),
     stopped(signal) {
       if (signal !== undefined) child.kill(signal);
       return exited;

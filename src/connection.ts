@@ -21,9 +21,10 @@ export interface Connection {
   isWaiting(): boolean;
   /** Takes nothing more; ends when the question under way, if there is one, has been answered. */
   close(): void;
+  /** Ends at once. */
+  drop(): void;
 }
 
-const UNREAD_BYTES_MAX = 1 << 20; // answers that the client does not fetch
 const NEWLINE = 0x0a;
 
 /** @param onActive is called whenever the client has sent something */
@@ -36,6 +37,7 @@ export function serveConnection(
   let received: Buffer = Buffer.alloc(0);
   let hasEnded = false;
   let isBusy = false;
+  let isClosing = false;
 
   socket.setTimeout(idleMs, () => {
     if (!isBusy) socket.destroy();
@@ -45,21 +47,24 @@ export function serveConnection(
     hasEnded = true;
     advance();
   });
+  socket.on("drain", advance);
   socket.on("data", (chunk) => {
+    if (isClosing) return;
     received = received.length === 0 ? chunk : Buffer.concat([received, chunk]);
     onActive();
     advance();
   });
-  return { isWaiting: () => !isBusy, close };
+  return { isWaiting: () => !isBusy, close, drop: () => void socket.destroy() };
 
   function close(): void {
     received = Buffer.alloc(0);
-    hasEnded = true;
+    isClosing = true;
     if (!isBusy) socket.destroySoon();
   }
 
+  /** Answers that the client does not fetch are waited for before more are made: a client costs one answer at most. */
   function advance(): void {
-    while (!isBusy && !socket.destroyed) {
+    while (!isBusy && !isClosing && !socket.destroyed && !socket.writableNeedDrain) {
       const response = respondToNext();
       if (response === undefined) break;
       if (response instanceof Promise) {
@@ -67,20 +72,20 @@ export function serveConnection(
         void response.then((late) => {
           isBusy = false;
           write(late);
-          advance();
+          if (isClosing) socket.destroySoon();
+          else advance();
         });
       } else write(response);
     }
-    if (hasEnded && !isBusy) socket.destroySoon();
     if (received.length > QUESTION_FRAME_BYTES_MAX) socket.pause();
     else socket.resume();
+    if (hasEnded && !isBusy && !socket.writableNeedDrain) socket.destroySoon();
   }
 
   function write({ bytes, last }: Response): void {
     if (socket.destroyed) return;
     socket.write(bytes);
     if (last) close();
-    else if (socket.writableLength > UNREAD_BYTES_MAX) socket.destroy();
   }
 
   /** Undefined until a whole frame or line is there. */

@@ -26,15 +26,18 @@ const CLIENT_MODE = 0o555;
 const SOCKET_MODE = 0o666; // connecting asks for write permission
 const DIRECTORY_MODE = 0o755;
 const BACKLOG = 4096;
+const LEFT_OVER_MS = 60_000;
 
 export function openDirectory(directory: string, log: Log): Directory {
   const socketPath = path.join(directory, "dns.sock");
   const clientPath = path.join(directory, "client.so");
   let ownInode: bigint | undefined;
   attempt(() => {
-    fs.mkdirSync(directory, { recursive: true, mode: DIRECTORY_MODE });
+    // Not left to the umask: whoever cannot enter the directory has no client.so.
+    if (fs.mkdirSync(directory, { recursive: true }) !== undefined) fs.chmodSync(directory, DIRECTORY_MODE);
     fs.accessSync(directory, fs.constants.W_OK | fs.constants.X_OK);
   });
+  if (fs.statSync(directory).mode & 0o022) log.directoryWritable(directory);
 
   return {
     socketPath,
@@ -42,24 +45,27 @@ export function openDirectory(directory: string, log: Log): Directory {
       if (await isAnswering(socketPath)) throw new DirectoryError(`Another server is listening on ${socketPath}`);
     },
     installClient(source) {
-      attempt(() => {
+      const isInstalled = attempt(() => {
         removeLeftOver();
         const bytes = fs.readFileSync(source);
-        if (isInPlace(bytes)) return;
+        if (isInPlace(bytes)) return false;
         const aside = asidePath();
         fs.writeFileSync(aside, bytes, { mode: CLIENT_MODE, flag: "wx" });
         fs.chmodSync(aside, CLIENT_MODE);
         fs.renameSync(aside, clientPath);
-        log.clientInstalled(clientPath);
+        return true;
       });
+      if (isInstalled) log.clientInstalled(clientPath);
     },
     async listen(server) {
       const aside = asidePath();
-      await listenOn(server, aside);
-      fs.chmodSync(aside, SOCKET_MODE);
       try {
+        await listenOn(server, aside);
+        fs.chmodSync(aside, SOCKET_MODE);
         await linkInPlace(aside);
         ownInode = inodeOf(socketPath);
+      } catch (error) {
+        throw unusable(error);
       } finally {
         fs.rmSync(aside, { force: true });
       }
@@ -69,22 +75,29 @@ export function openDirectory(directory: string, log: Log): Directory {
     },
   };
 
-  function attempt(work: () => void): void {
+  function attempt<T>(work: () => T): T {
     try {
-      work();
+      return work();
     } catch (error) {
-      throw new DirectoryError(`DNS_CACHE_DIR: '${directory}' cannot be used: ${(error as Error).message}`);
+      throw unusable(error);
     }
+  }
+
+  function unusable(error: unknown): DirectoryError {
+    if (error instanceof DirectoryError) return error;
+    return new DirectoryError(`DNS_CACHE_DIR: '${directory}' cannot be used: ${(error as Error).message}`);
   }
 
   function asidePath(): string {
     return path.join(directory, `${ASIDE}${randomBytes(3).toString("base64url")}`);
   }
 
-  /** Of servers that were killed at their start. */
+  /** Of servers that were killed at their start; not of one that starts just now beside us. */
   function removeLeftOver(): void {
     for (const name of fs.readdirSync(directory)) {
-      if (name.startsWith(ASIDE)) fs.rmSync(path.join(directory, name), { force: true });
+      const file = path.join(directory, name);
+      const status = name.startsWith(ASIDE) ? fs.lstatSync(file, { throwIfNoEntry: false }) : undefined;
+      if (status && Date.now() - status.mtimeMs > LEFT_OVER_MS) fs.rmSync(file, { force: true });
     }
   }
 

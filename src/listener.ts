@@ -6,8 +6,8 @@ import { encodeRefused } from "./protocol.ts";
 
 export interface Listener {
   readonly server: net.Server;
-  /** Takes no more connections; those there are end when their question under way has been answered. */
-  close(): Promise<void>;
+  /** Takes no more connections; those there are end when their question under way has been answered, or at the last. */
+  close(lastMs: number): Promise<void>;
 }
 
 export const CONNECTIONS_MAX = 4096;
@@ -25,8 +25,7 @@ export function createListener(responder: Responder, counters: Counters): Listen
       return;
     }
     const connection = serveConnection(socket, responder, IDLE_MS, () => {
-      connections.delete(socket);
-      connections.set(socket, connection);
+      if (connections.delete(socket)) connections.set(socket, connection);
     });
     connections.set(socket, connection);
     socket.on("close", () => connections.delete(socket));
@@ -38,7 +37,7 @@ export function createListener(responder: Responder, counters: Counters): Listen
       if (!connection.isWaiting()) continue;
       counters.connectionsDropped++;
       connections.delete(socket);
-      connection.close();
+      connection.drop();
       return true;
     }
     return false;
@@ -46,10 +45,14 @@ export function createListener(responder: Responder, counters: Counters): Listen
 
   return {
     server,
-    async close() {
+    async close(lastMs) {
       const closed = new Promise((resolve) => server.close(resolve));
       for (const connection of connections.values()) connection.close();
+      const last = setTimeout(() => {
+        for (const connection of connections.values()) connection.drop();
+      }, lastMs);
       await closed;
+      clearTimeout(last);
     },
   };
 }

@@ -5,13 +5,15 @@ import type { Counters } from "./counters.ts";
 
 export type Log = ReturnType<typeof createLog>;
 
-export function createLog(level: LogLevel, destination: DestinationStream = pino.destination({ fd: 1, sync: true })) {
+export function createLog(level: LogLevel, destination: DestinationStream = standardOutput()) {
   const logger = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination);
   return {
     listening: (socket: string, upstreams: readonly string[], entries: number) =>
       logger.info({ socket, upstreams, entries }, `Listening on ${socket}`),
     clientInstalled: (path: string) => logger.info({ path }, `Installed ${path}`),
     staleSocketReplaced: (socket: string) => logger.warn({ socket }, "Replaced the socket of a server that is gone"),
+    directoryWritable: (directory: string) =>
+      logger.warn({ directory }, "Others than the owner may write in the shared directory: they own everybody's DNS"),
     gotMessage: (name: string) => logger.debug(`Got message: '${name}'`),
     cacheWarmup: (name: string, type: string) => logger.debug({ type }, `Cache warmup ${name}`),
     cacheHit: (name: string, type: string) => logger.debug({ type }, `Cache hit ${name}`),
@@ -23,4 +25,11 @@ export function createLog(level: LogLevel, destination: DestinationStream = pino
     stopped: (counters: Counters) => logger.info({ ...counters }, "Stopped"),
     crashed: (error: unknown) => logger.fatal({ err: error }, "Stopping on an error that should not happen"),
   };
+}
+
+/** A full disk or a reader that has gone costs lines, not the server. */
+function standardOutput(): DestinationStream {
+  const destination = pino.destination({ fd: 1, sync: true });
+  destination.on("error", () => undefined);
+  return destination;
 }

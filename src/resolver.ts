@@ -1,9 +1,10 @@
 // A question's way to its record: the cache, else an equal question that is already under way, else the upstreams.
-import { OUTCOME_TEMPORARY, OUTCOME_UNFIT } from "../assembly/layout.ts";
+import { OUTCOME_DATA, OUTCOME_TEMPORARY, OUTCOME_UNFIT } from "../assembly/layout.ts";
 import type { Cache, Question } from "./cache.ts";
 import { nowMs } from "./clock.ts";
 import type { Counters } from "./counters.ts";
 import type { Log } from "./log.ts";
+import { limitTtl, outcomeOf } from "./record.ts";
 import type { Ask } from "./upstream/ask.ts";
 import { typeName } from "./upstream/query.ts";
 
@@ -20,6 +21,7 @@ export interface ResolverOptions {
 const IN_FLIGHT_MAX = 4096;
 const FAILURE_MS = 1000; // RFC 9520 section 3.2: at least a second
 const FAILURES_MAX = 4096;
+const CLUSTER_DENIAL_SECONDS = 5; // Kubernetes' names come into being all the time, and its SOA promises 30 s
 
 export function createResolver({ cache, ask, counters, log }: ResolverOptions): Resolve {
   const inFlight = new Map<string, Promise<Uint8Array>>();
@@ -53,9 +55,13 @@ export function createResolver({ cache, ask, counters, log }: ResolverOptions): 
   async function warmUp(question: Question, key: string): Promise<Uint8Array> {
     log.cacheWarmup(question.name, typeName(question.type));
     const asked = await ask(question);
-    if ("record" in asked) return cache.keep(asked.record, nowMs());
+    if ("record" in asked) {
+      if (isClusterDenial(question, asked.record)) limitTtl(asked.record, CLUSTER_DENIAL_SECONDS);
+      return cache.keep(asked.record, nowMs());
+    }
     counters.failures++;
     log.questionFailed(question.name, typeName(question.type), asked.failure);
+    if (asked.isOwnLack) return cache.bare(question, OUTCOME_UNFIT, nowMs()); // libc may do better in its own process
     rememberFailure(key);
     return cache.bare(question, OUTCOME_TEMPORARY, nowMs());
   }
@@ -76,4 +82,8 @@ export function createResolver({ cache, ask, counters, log }: ResolverOptions): 
       failedUntilMs.delete(oldest);
     }
   }
+}
+
+function isClusterDenial({ name }: Question, record: Uint8Array): boolean {
+  return name.endsWith(".cluster.local") && outcomeOf(record) !== OUTCOME_DATA;
 }

@@ -1,7 +1,8 @@
 // The start list of `node dist/server.js`.
 import fs from "node:fs";
+import { fileURLToPath } from "node:url";
 import { createCache } from "./cache.ts";
-import { ConfigError, readConfig, upstreamText } from "./config.ts";
+import { type Config, ConfigError, readConfig, upstreamText } from "./config.ts";
 import { createCounters } from "./counters.ts";
 import { DirectoryError, openDirectory } from "./directory.ts";
 import { createListener } from "./listener.ts";
@@ -10,32 +11,31 @@ import { messageReader } from "./message.ts";
 import { createResolver } from "./resolver.ts";
 import { createResponder } from "./responder.ts";
 import { createAsk } from "./upstream/ask.ts";
-import { loadWasm } from "./wasm.ts";
+import { createExchange } from "./upstream/exchange.ts";
+import { loadWasm, type Wasm } from "./wasm.ts";
 
-const CLIENT_FILE = new URL("client.so", import.meta.url).pathname;
+const CLIENT_FILE = fileURLToPath(new URL("client.so", import.meta.url));
+const STOP_GRACE_MS = 500; // past the end of the last question under way
 
 async function start(): Promise<void> {
-  const config = readConfig(process.env, () => fs.readFileSync("/etc/resolv.conf", "utf8"));
+  const config = readConfig(process.env, systemResolvConf);
   const log = createLog(config.logLevel);
   const counters = createCounters();
   const upstreams = config.upstreams.map(upstreamText);
 
-  const wasm = loadWasm({ ...config, upstreams: upstreams.join(", ") });
+  const wasm = loadTable(config, upstreams);
   const cache = createCache(wasm);
-  const ask = createAsk({ ...config, readReply: messageReader(wasm).read, counters, log });
+  const exchange = createExchange({ readReply: messageReader(wasm).read, counters, log });
+  const ask = createAsk({ ...config, exchange, counters });
   const resolve = createResolver({ cache, ask, counters, log });
   const responder = createResponder({ resolve, timeoutMs: config.timeoutMs, counters, log });
   const listener = createListener(responder, counters);
-
   const directory = openDirectory(config.directory, log);
-  await directory.refuseSecondServer();
-  directory.installClient(CLIENT_FILE);
-  await directory.listen(listener.server);
 
   async function stop(signal: NodeJS.Signals): Promise<void> {
     log.stopping(signal);
     directory.leave();
-    await listener.close();
+    await listener.close(config.timeoutMs + STOP_GRACE_MS);
     log.stopped(counters);
     process.exit(0);
   }
@@ -47,7 +47,28 @@ async function start(): Promise<void> {
     log.crashed(error);
     process.exit(1);
   });
+
+  await directory.refuseSecondServer();
+  directory.installClient(CLIENT_FILE);
+  await directory.listen(listener.server);
   log.listening(directory.socketPath, upstreams, config.entries);
+}
+
+function systemResolvConf(): string {
+  try {
+    return fs.readFileSync("/etc/resolv.conf", "utf8");
+  } catch {
+    return "";
+  }
+}
+
+function loadTable(config: Config, upstreams: readonly string[]): Wasm {
+  try {
+    return loadWasm({ ...config, upstreams: upstreams.join(", ") });
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new ConfigError(`DNS_CACHE_ENTRIES: '${config.entries}' cannot be used: ${error.message}`);
+  }
 }
 
 try {

@@ -1,6 +1,7 @@
 // Prints shim/layout.h from assembly/layout.ts: the same numbers, for C.
 // `node tools/layout-header.mjs` prints it; `--write` puts it in its place when it differs.
 import { readFileSync, writeFileSync } from "node:fs";
+import { pathToFileURL } from "node:url";
 
 const root = new URL("..", import.meta.url);
 const source = readFileSync(new URL("assembly/layout.ts", root), "utf8");
@@ -31,7 +32,7 @@ const read = () => {
     return "";
   }
 };
-if (import.meta.url === `file://${process.argv[1]}`) {
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
   if (!process.argv.includes("--write")) process.stdout.write(headerText());
   else if (read() !== headerText()) writeFileSync(target, headerText());
 }

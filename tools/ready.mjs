@@ -1,10 +1,10 @@
 // Makes a checkout ready to run: installs the packages that are missing and builds what is missing or stale.
 // Every npm script that needs them calls it first, so that one command on a fresh clone is enough.
 import { execFileSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
 import { existsSync, globSync, readFileSync, statSync, writeFileSync } from "./fs.mjs";
 
-const root = new URL("..", import.meta.url).pathname;
-process.chdir(root);
+process.chdir(fileURLToPath(new URL("..", import.meta.url)));
 
 const mtime = (file) => (existsSync(file) ? statSync(file).mtimeMs : 0);
 
@@ -28,13 +28,13 @@ function installPackages() {
   const stamp = "node_modules/.namewell-lock";
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === lock) return;
   console.error("Installing packages");
-  run("npm", ["ci", "--no-audit", "--no-fund"], "Install Node.js 20 or newer.");
+  run("npm", ["ci", "--include=dev", "--no-audit", "--no-fund"], "Install Node.js 20 or newer.");
   writeFileSync(stamp, lock);
 }
 
 const BUILD_TOOLS = [...globSync("tools/*.mjs"), "package-lock.json"];
 
-async function buildWasm() {
+function buildWasm() {
   const sources = [...globSync("assembly/*.ts"), "asconfig.json", ...BUILD_TOOLS];
   if (!isStale(["dist/namewell.wasm", "build/namewell.debug.wasm"], sources)) return;
   console.error("Building dist/namewell.wasm");
@@ -70,6 +70,6 @@ async function buildServer() {
 }
 
 installPackages();
-await buildWasm();
+buildWasm();
 buildClient();
 await buildServer();

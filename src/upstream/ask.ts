@@ -1,39 +1,35 @@
-// One question put to the upstreams until one answers: the next server when one is late or fails, TCP where a reply is
-// truncated, all within one deadline. A late server's reply still counts while the question is open.
+// One question put to the upstreams until one answers: the next server when one is late or fails, all within one deadline.
+// A late server's reply still counts while the question is open.
 import type { Question } from "../cache.ts";
 import { type UpstreamAddress, upstreamText } from "../config.ts";
 import type { Counters } from "../counters.ts";
-import type { Log } from "../log.ts";
-import type { Query, Reply } from "../message.ts";
-import { buildQuery } from "./query.ts";
-import { exchangeTcp } from "./tcp.ts";
-import { exchangeUdp } from "./udp.ts";
+import type { Exchange, Server } from "./exchange.ts";
 
-/** Gives the record of the answer, or the reason why there is none. */
-export type Ask = (question: Question) => Promise<{ record: Uint8Array } | { failure: string }>;
+export type Asked =
+  | { readonly record: Uint8Array }
+  | {
+      readonly failure: string;
+      /** Nothing was learned of the name, since this machine lacks descriptors or memory. */
+      readonly isOwnLack: boolean;
+    };
+/** Never rejects. */
+export type Ask = (question: Question) => Promise<Asked>;
 
 export interface AskOptions {
   readonly upstreams: readonly UpstreamAddress[];
+  /** For the whole question. */
   readonly timeoutMs: number;
-  readonly readReply: (message: Uint8Array, query: Query) => Reply;
+  readonly exchange: Exchange;
   readonly counters: Counters;
-  readonly log: Log;
 }
 
-interface Server extends UpstreamAddress {
-  /** Dropped for a server that answers FORMERR to it (RFC 6891 section 7). */
-  edns: boolean;
-}
-type Ending = { record: Uint8Array } | { failed: string };
-
-// The wait before the next attempt doubles with each round over the servers, as libc's does; with 2500 ms and one
-// server that is 400, 800 and the rest.
+// The wait before the next attempt doubles with each round over the servers, as libc's does. It is shorter where there are
+// so many servers that the last would not get its turn.
 const FIRST_WAIT_MS = 400;
-const FOREIGN_REPLIES_MAX = 64; // to one query; after that somebody is guessing, and TCP settles it
 
-export function createAsk(options: AskOptions): Ask {
-  const { counters, log } = options;
-  const servers: Server[] = options.upstreams.map((address) => ({ ...address, edns: true }));
+export function createAsk({ upstreams, timeoutMs, exchange, counters }: AskOptions): Ask {
+  const servers: Server[] = upstreams.map((address) => ({ ...address, withoutEdnsUntilMs: 0 }));
+  const firstWaitMs = Math.min(FIRST_WAIT_MS, timeoutMs / (servers.length + 1));
   let preferred = 0;
 
   return function ask(question) {
@@ -41,96 +37,59 @@ export function createAsk(options: AskOptions): Ask {
     const failed = new Map<Server, string>();
     const first = preferred;
     let attempts = 0;
+    let index = first;
+    let isOwnLack = false;
     return new Promise((resolve) => {
       let late: NodeJS.Timeout | undefined;
-      const deadline = setTimeout(() => finish({ failure: reasons() }), options.timeoutMs);
+      const deadline = setTimeout(() => {
+        preferred = (index + 1) % servers.length; // the next question begins with one that had no turn
+        fail();
+      }, timeoutMs);
       tryNext();
 
       function tryNext(): void {
         clearTimeout(late);
         if (failed.size === servers.length) {
-          finish({ failure: reasons() });
+          fail();
           return;
         }
-        let index: number;
         do index = (first + attempts++) % servers.length;
         while (failed.has(servers[index] as Server));
-        const server = servers[index] as Server;
-        const attempt = attempts;
-        const waitMs = FIRST_WAIT_MS * 2 ** Math.floor((attempt - 1) / servers.length);
-        late = setTimeout(() => {
-          counters.upstreamTimeouts++;
-          tryNext();
-        }, waitMs);
-        void attemptOn(server, question, open.signal).then((ending) => {
+        attempt(servers[index] as Server, index, attempts);
+      }
+
+      function attempt(server: Server, ownIndex: number, number: number): void {
+        late = setTimeout(
+          () => {
+            counters.upstreamTimeouts++;
+            tryNext();
+          },
+          firstWaitMs * 2 ** Math.floor((number - 1) / servers.length),
+        );
+        void exchange(server, question, open.signal).then((ending) => {
           if (open.signal.aborted) return;
           if ("record" in ending) {
-            preferred = index;
+            preferred = ownIndex;
             finish(ending);
           } else {
             failed.set(server, ending.failed);
-            if (attempt === attempts || failed.size === servers.length) tryNext();
+            isOwnLack ||= ending.isOwnLack === true;
+            if (number === attempts || failed.size === servers.length) tryNext();
           }
         });
       }
 
-      function finish(outcome: Awaited<ReturnType<Ask>>): void {
+      function fail(): void {
+        const reasons = servers.map((server) => `${upstreamText(server)}: ${failed.get(server) ?? "no reply in time"}`);
+        finish({ failure: reasons.join("; "), isOwnLack });
+      }
+
+      function finish(asked: Asked): void {
         clearTimeout(late);
         clearTimeout(deadline);
         open.abort();
-        resolve(outcome);
+        resolve(asked);
       }
     });
-
-    function reasons(): string {
-      return servers.map((server) => `${upstreamText(server)}: ${failed.get(server) ?? "no reply in time"}`).join("; ");
-    }
   };
-
-  async function attemptOn(server: Server, question: Question, signal: AbortSignal): Promise<Ending> {
-    try {
-      const reply = await exchange(server, question, signal, server.transport);
-      if (reply?.verdict !== "truncated") return endingOf(reply);
-      return endingOf(await exchange(server, question, signal, "tcp"));
-    } catch (error) {
-      return { failed: (error as NodeJS.ErrnoException).code ?? (error as Error).message };
-    }
-  }
-
-  /** Undefined where the question ended before a reply came. */
-  async function exchange(
-    server: Server,
-    question: Question,
-    signal: AbortSignal,
-    transport: UpstreamAddress["transport"],
-  ): Promise<Reply | undefined> {
-    const query = buildQuery(question, server.edns);
-    let reply: Reply | undefined;
-    let foreign = 0;
-    function isReply(message: Uint8Array): boolean {
-      const read = options.readReply(message, query);
-      if (read.verdict !== "foreign") {
-        reply = read;
-        return true;
-      }
-      counters.repliesForeign++;
-      if (++foreign < FOREIGN_REPLIES_MAX) return false;
-      reply = { verdict: "truncated" };
-      return true;
-    }
-    counters.upstreamQueries++;
-    await (transport === "udp"
-      ? exchangeUdp(server, query.datagram, isReply, signal)
-      : exchangeTcp(server, query.stream, isReply, signal));
-    if (reply?.verdict === "malformed") counters.repliesMalformed++;
-    if (reply?.verdict !== "no-edns" || !server.edns) return reply;
-    server.edns = false;
-    log.upstreamWithoutEdns(upstreamText(server));
-    return exchange(server, question, signal, transport);
-  }
-}
-
-function endingOf(reply: Reply | undefined): Ending {
-  if (reply === undefined) return { failed: "no reply in time" };
-  return reply.verdict === "answer" ? { record: reply.record } : { failed: reply.verdict };
 }

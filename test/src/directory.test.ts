@@ -127,9 +127,21 @@ describe("client.so", () => {
 
   it("takes what a killed server left half written out of the way", () => {
     fs.writeFileSync(path.join(directory, ".nw-abcd"), "half");
+    fs.writeFileSync(path.join(directory, ".nw-live"), "of a server that starts just now");
+    fs.utimesSync(path.join(directory, ".nw-abcd"), 0, 0);
     openDirectory(directory, log).installClient(source("library"));
-    expect(fs.readdirSync(directory)).toEqual(["client.so"]);
+    expect(fs.readdirSync(directory).sort()).toEqual([".nw-live", "client.so"]);
   });
+});
+
+it("a directory that the server makes can be entered by all, whatever the umask", () => {
+  const before = process.umask(0o077);
+  try {
+    openDirectory(path.join(directory, "made"), log);
+  } finally {
+    process.umask(before);
+  }
+  expect(modeOf("made")).toBe(0o755);
 });
 
 it("a directory that cannot be made is an error of one line that names the variable", () => {

@@ -29,8 +29,10 @@ function resolver() {
     endAll: (outcome: Awaited<ReturnType<Ask>>) => asked.splice(0).forEach(({ end }) => void end(outcome)),
   };
 }
-const FAILURE = { failure: "no reply in time" };
-const missing = (name: string) => ({ record: makeRecord({ name, type: TYPE_A, outcome: OUTCOME_NO_NAME, ttl: 5 }) });
+const FAILURE = { failure: "no reply in time", isOwnLack: false };
+const missing = (name: string, ttl = 5) => ({
+  record: makeRecord({ name, type: TYPE_A, outcome: OUTCOME_NO_NAME, ttl }),
+});
 
 afterEach(() => void vi.useRealTimers());
 
@@ -64,6 +66,36 @@ describe("resolve", () => {
     expect(asked).toHaveLength(1);
     endAll(missing("a.example"));
     expect(outcomeOf(await again)).toBe(OUTCOME_NO_NAME);
+  });
+
+  it("leaves a question to libc where this machine lacks descriptors, and remembers nothing of it", async () => {
+    const { resolve, asked, endAll } = resolver();
+    const first = resolve("a.example");
+    endAll({ failure: "EMFILE", isOwnLack: true });
+    expect(outcomeOf(await first)).toBe(OUTCOME_UNFIT);
+    void resolve("a.example");
+    expect(asked).toHaveLength(1);
+    endAll(FAILURE);
+  });
+
+  it("keeps a denial under cluster.local for five seconds at most", async () => {
+    vi.useFakeTimers({ toFake: ["hrtime"] });
+    const { resolve, endAll } = resolver();
+    for (const [name, seconds] of [
+      ["a.svc.cluster.local", 5],
+      ["a.svc.cluster.example", 30],
+    ] as const) {
+      const first = resolve(name);
+      endAll(missing(name, 30));
+      await first;
+      vi.advanceTimersByTime(seconds * 1000 - 1);
+      expect(resolve(name)).not.toBeInstanceOf(Promise);
+      vi.advanceTimersByTime(2);
+      const again = resolve(name);
+      expect(again).toBeInstanceOf(Promise);
+      endAll(FAILURE);
+      await again;
+    }
   });
 
   it("forgets an answer when its ttl ends", async () => {

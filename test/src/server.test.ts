@@ -8,7 +8,7 @@ import * as layout from "../../assembly/layout.ts";
 import { type ServerProcess, startServer } from "../../demo/serverProcess.ts";
 import { startUpstream, type Upstream, type Zone } from "../../demo/upstream.ts";
 import { addressesOf, namesOf, outcomeOf } from "../../src/record.ts";
-import { askOnce, connectTo, frame, kindOf, questionFrame, recordsOf } from "../support/frames.ts";
+import { askOnce, connectTo, frame, kindOf, questionFrame, type RawClient, recordsOf } from "../support/frames.ts";
 
 const BOTH = layout.FAMILY_A | layout.FAMILY_AAAA;
 const ZONE: Zone = {
@@ -170,25 +170,22 @@ describe("frames", () => {
     client.socket.destroy();
   });
 
-  it("that ask for more than a megabyte which nobody fetches end the connection, and no other", async () => {
+  it("are answered no further while nobody fetches the answers, and all of them when somebody does", async () => {
     await serve();
     await askOnce(socketPath, ["many6.example"], layout.FAMILY_AAAA);
-    const greedy = await connectTo(socketPath);
-    greedy.socket.pause();
-    const burst = Buffer.concat(Array(200).fill(questionFrame(["many6.example"], layout.FAMILY_AAAA)));
-    const closed = new Promise((resolve) => greedy.socket.on("close", resolve));
-    greedy.socket.on("error", () => undefined);
-    for (let i = 0; i < 20 && !greedy.socket.destroyed; i++) greedy.socket.write(burst);
-    await until(() => openFilesOfSockets() === 0);
-    expect(addressesOf(only(await askOnce(socketPath, ["google.com"])))).toEqual(["192.0.2.10"]);
-    greedy.socket.destroy();
-    await closed;
-
-    /** Accepted connections, as the kernel lists them by the socket's path. */
-    function openFilesOfSockets(): number {
-      const lines = fs.readFileSync("/proc/net/unix", "utf8").split("\n");
-      return lines.filter((line) => line.endsWith(socketPath) && / 03 \d+ /.test(line)).length;
+    const burst = Buffer.concat(Array(400).fill(questionFrame(["many6.example"], layout.FAMILY_AAAA)));
+    const greedy = await Promise.all(Array.from({ length: 50 }, () => connectTo(socketPath)));
+    for (const { socket } of greedy) {
+      socket.pause();
+      socket.write(burst);
     }
+    expect(addressesOf(only(await askOnce(socketPath, ["google.com"])))).toEqual(["192.0.2.10"]);
+    const served = server.log.filter(({ msg }) => msg === "Got message: 'many6.example'").length;
+    expect(served).toBeLessThan((50 * 400) / 2);
+    const [first] = greedy as [RawClient, ...RawClient[]];
+    first.socket.resume();
+    for (const answer of await first.frames(400)) expect(addressesOf(only(answer))).toHaveLength(60);
+    for (const { socket } of greedy) socket.destroy();
   });
 
   it("hello is answered by hello", async () => {
@@ -293,6 +290,30 @@ describe("start and stop", () => {
     const stopped = server.stopped("SIGTERM");
     expect(outcomeOf(only(await answer))).toBe(layout.OUTCOME_TEMPORARY);
     expect(await stopped).toBe(0);
+  });
+
+  it("does not wait for clients that go on asking or do not read", async () => {
+    await serve({ DNS_CACHE_TIMEOUT_MS: "500" }, (reply, _query, { name }) =>
+      name === "google.com" ? reply : undefined,
+    );
+    const [asking, deaf] = [await connectTo(socketPath), await connectTo(socketPath)];
+    for (const { socket } of [asking, deaf]) socket.on("error", () => undefined);
+    deaf.socket.pause();
+    deaf.socket.write(Buffer.concat(Array(20_000).fill(questionFrame(["google.com"]))));
+    let count = 0;
+    const again = setInterval(() => asking.socket.write(questionFrame([`n${count++}.example`])), 20);
+    await until(() => upstream.asked.length > 2);
+    expect(await server.stopped("SIGTERM")).toBe(0);
+    clearInterval(again);
+    deaf.socket.destroy();
+  });
+
+  it("goes on when nobody reads its log any more", async () => {
+    await serve();
+    server.closeLog();
+    for (let i = 0; i < 50; i++) await askOnce(socketPath, ["google.com"]);
+    expect(upstream.asked).toHaveLength(1);
+    expect(await server.stopped("SIGTERM")).toBe(0);
   });
 
   it("is refused to a second server on the same directory", async () => {

@@ -2,6 +2,7 @@
 import fs from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { CLIENTS, isInstalled } from "../../demo/clients.ts";
 import { type ServerProcess, startServer } from "../../demo/serverProcess.ts";
@@ -15,7 +16,7 @@ interface Program {
   command(name: string): string[];
 }
 
-const EXAMPLE_UPSTREAM = new URL("../../demo/exampleUpstream.ts", import.meta.url).pathname;
+const EXAMPLE_UPSTREAM = fileURLToPath(new URL("../../demo/exampleUpstream.ts", import.meta.url));
 const CACHED_ADDRESS = "198.51.100.7"; // only the cache's upstream gives it
 const LIBC_ADDRESS = EXAMPLE_ZONE["google.com"]?.A?.[0]; // only the sandbox's own nameserver gives it, where it has one
 const NAME = "google.com";

@@ -9,6 +9,7 @@ import { createLog } from "../../../src/log.ts";
 import { messageReader } from "../../../src/message.ts";
 import { addressesOf, namesOf, outcomeOf, ttlOf } from "../../../src/record.ts";
 import { createAsk } from "../../../src/upstream/ask.ts";
+import { createExchange } from "../../../src/upstream/exchange.ts";
 import { loadWasm } from "../../../src/wasm.ts";
 
 const ZONE = {
@@ -31,8 +32,8 @@ afterEach(async () => {
 function asker(servers: ReadonlyArray<{ host: string; port: number; transport?: "udp" | "tcp" }>, timeoutMs = 2500) {
   const counters = createCounters();
   const addresses: UpstreamAddress[] = servers.map(({ host, port, transport = "udp" }) => ({ transport, host, port }));
-  const readReply = messageReader(wasm).read;
-  const ask = createAsk({ upstreams: addresses, timeoutMs, readReply, counters, log: createLog("silent") });
+  const exchange = createExchange({ readReply: messageReader(wasm).read, counters, log: createLog("silent") });
+  const ask = createAsk({ upstreams: addresses, timeoutMs, exchange, counters });
   return {
     counters,
     async answer(name: string): Promise<Uint8Array> {
@@ -154,6 +155,42 @@ describe("ask", () => {
     expect(addressesOf(await answer("a.example"))).toEqual(["192.0.2.1"]);
     await answer("alias.example");
     expect(queries.map(({ additionals }) => additionals?.length)).toEqual([1, 0, 0]);
+  });
+
+  it("leaves EDNS out for all of several questions under way when the server refuses it", async () => {
+    const server = await upstream({
+      tamper: (reply, query) => (query.additionals?.length ? { ...flagged(reply, 1), additionals: [] } : reply),
+    });
+    const { answer } = asker([server]);
+    const records = await Promise.all(["a.example", "alias.example", "many.example"].map(answer));
+    expect(records.map((record) => addressesOf(record)[0])).toEqual(["192.0.2.1", "192.0.2.1", "192.0.2.0"]);
+  });
+
+  it("goes on with EDNS where a server refuses one question with and without it", async () => {
+    const queries: dnsPacket.Packet[] = [];
+    const server = await upstream({
+      tamper(reply, query, { name }) {
+        queries.push(query);
+        return name === "odd.example" ? { ...flagged(reply, 1), additionals: [] } : reply;
+      },
+    });
+    const { answer, failure } = asker([server]);
+    expect(await failure("odd.example")).toBe(`udp 127.0.0.1:${server.port}: no-edns`);
+    await answer("a.example");
+    expect(queries.map(({ additionals }) => additionals?.length)).toEqual([1, 0, 1]);
+  });
+
+  it("gives each of many servers its turn before the deadline", async () => {
+    const silent = await Promise.all(Array.from({ length: 7 }, () => upstream({ tamper: () => undefined })));
+    expect(addressesOf(await asker([...silent, await upstream()]).answer("a.example"))).toEqual(["192.0.2.1"]);
+  });
+
+  it("begins the next question with a server that had no turn, where the deadline came first", async () => {
+    const silent = await upstream({ tamper: () => undefined });
+    const slow = await upstream({ delayMs: 300 });
+    const { answer, failure } = asker([silent, slow], 400);
+    expect(await failure("a.example")).toContain("no reply in time");
+    expect(addressesOf(await answer("a.example"))).toEqual(["192.0.2.1"]);
   });
 
   it("takes no reply with another id, another name or another case, and counts them", async () => {
