@@ -83,6 +83,8 @@ static bool is_bypassed(const struct question *question, const char *list) {
 
 /* Names that belong to this machine or this link, whatever a server says (RFC 6761, RFC 6762, systemd's modules). */
 static bool is_local_name(const struct question *question, unsigned dots) {
+    if (is_under(question, "cluster.local", 13))
+        return false; /* Kubernetes': in the DNS like any other, and what a node's cache is asked for most */
     return is_under(question, "localhost", 9) || is_under(question, "localdomain", 11) ||
            is_under(question, "local", 5) || (dots == 0 && question->name[0] == '_');
 }

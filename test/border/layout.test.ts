@@ -1,12 +1,13 @@
 // shim/layout.h is printed from assembly/layout.ts; C reads the same numbers, and hashes the same way.
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import * as layout from "../../assembly/layout.ts";
 import { DECODER_FLAGS } from "../shim/flags.ts";
 import { buildProgram } from "../support/programs.ts";
 
-const root = new URL("../..", import.meta.url).pathname;
+const root = fileURLToPath(new URL("../..", import.meta.url));
 
 describe("layout.h", () => {
   it("is what tools/layout-header.mjs prints", () => {

@@ -1,5 +1,6 @@
 // The judge: libc itself. One program prints every field of every result, once asking a real nameserver, once preloaded
 // with client.so and a server that knows the same zone. Each call is a process of its own, so rotation does not show.
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import * as layout from "../../assembly/layout.ts";
 import type { Zone } from "../../demo/upstream.ts";
@@ -7,7 +8,7 @@ import { buildProgram, muslMissing } from "../support/programs.ts";
 import { type Sandbox, sandbox, sandboxMissing } from "../support/sandbox.ts";
 import { answersFrom, type Entry, type ScriptedServer, scriptedServer } from "../support/scriptedServer.ts";
 
-const CLIENT = new URL("../../dist/client.so", import.meta.url).pathname;
+const CLIENT = fileURLToPath(new URL("../../dist/client.so", import.meta.url));
 const LONG = `${"a".repeat(63)}.${"b".repeat(63)}.${"c".repeat(63)}.${"d".repeat(53)}.example`;
 
 const ZONE: Zone = {
@@ -161,7 +162,7 @@ for (const { title, addresses, routes = [] } of environments) {
         resolvConf: `nameserver ${host}\noptions timeout:1 attempts:1\n`,
       });
       await box.startModule(
-        new URL("../support/zoneUpstream.ts", import.meta.url).pathname,
+        fileURLToPath(new URL("../support/zoneUpstream.ts", import.meta.url)),
         [host, JSON.stringify(ZONE)],
         { ready: /ready/ },
       );

@@ -3,17 +3,22 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { buildProgram, muslMissing } from "../support/programs.ts";
 import { type Sandbox, sandbox, sandboxMissing } from "../support/sandbox.ts";
 import { answersFrom, type ScriptedServer, scriptedServer } from "../support/scriptedServer.ts";
 import { INSTRUMENTED_FLAGS } from "./flags.ts";
 
-const root = new URL("../..", import.meta.url).pathname;
+const root = fileURLToPath(new URL("../..", import.meta.url));
 const CLIENT = `${root}/dist/client.so`;
 const CACHE = "192.0.2.1";
 const LIBC = "198.51.100.9";
-const NAMES = ["single", "www.example", "a.b.c.example", "a.test", "x.a.test", "aa.test", "single.search.example"];
+const LOCAL_NAMES = ["printer.local", "a.printer.local", "notcluster.local", "a.localhost", "a.localdomain"];
+const NAMES = [
+  ...["single", "www.example", "a.b.c.example", "a.test", "x.a.test", "aa.test", "single.search.example"],
+  ...["web.shop.svc.cluster.local", ...LOCAL_NAMES],
+];
 const PLAIN = "nameserver 192.0.2.200\n";
 
 const missing = sandboxMissing();
@@ -68,6 +73,13 @@ for (const libc of ["glibc", "musl"] as const) {
       expect(await answerers(["www.example", "www.example.", "WWW.Example", "single", "a.b.c.example"])).toEqual(
         Array(5).fill("cache"),
       );
+    });
+
+    it("libc, for names of this machine or link, but the cache for a Kubernetes cluster's", async () => {
+      const answers = await answerers(LOCAL_NAMES);
+      expect(answers).not.toContain("cache");
+      expect(answers).toHaveLength(LOCAL_NAMES.length);
+      expect(await answerers(["web.shop.svc.cluster.local"])).toEqual(["cache"]);
     });
 
     it("libc, for a name that needs the search list", async () => {

@@ -4,6 +4,7 @@ import { spawnSync } from "node:child_process";
 import { chmodSync } from "node:fs";
 import type { Socket } from "node:net";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import * as layout from "../../assembly/layout.ts";
 import { buildProgram, muslMissing } from "../support/programs.ts";
@@ -19,7 +20,7 @@ import {
 } from "../support/scriptedServer.ts";
 import { answerFrame, frame, pendingFrame, refusedFrame, sealedRecord } from "../support/serverFrames.ts";
 
-const root = new URL("../..", import.meta.url).pathname;
+const root = fileURLToPath(new URL("../..", import.meta.url));
 const CLIENT = `${root}/dist/client.so`;
 const CACHE = "192.0.2.1";
 const LIBC = "198.51.100.9";

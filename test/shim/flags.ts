@@ -1,7 +1,8 @@
 // How the test programs that hold parts of the library itself are compiled.
 import { readdirSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 
-const SHIM = new URL("../../shim/", import.meta.url).pathname;
+const SHIM = fileURLToPath(new URL("../../shim/", import.meta.url));
 
 /** The paths of the library's sources. */
 export const SOURCES = readdirSync(SHIM)

@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { buildProgram, muslMissing } from "../support/programs.ts";
 import { type Sandbox, sandbox, sandboxMissing } from "../support/sandbox.ts";
@@ -17,7 +18,7 @@ import {
 import { refusedFrame } from "../support/serverFrames.ts";
 import { INSTRUMENTED_FLAGS } from "./flags.ts";
 
-const root = new URL("../..", import.meta.url).pathname;
+const root = fileURLToPath(new URL("../..", import.meta.url));
 const CLIENT = `${root}/dist/client.so`;
 const NAME = "www.example";
 const ZONE = {
