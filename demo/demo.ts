@@ -1,9 +1,9 @@
 // `npm run demo`: real programs resolve real names through client.so, dns.sock, the table and our own queries, beside
 // what they get without the cache. It ends with 0 only if all that it shows is as it should be.
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
+import { networkInterfaces, tmpdir } from "node:os";
 import path from "node:path";
 import { addressesIn, CLIENTS, isInstalled, PYTHON_TIMES, run } from "./clients.ts";
 import { startServer } from "./serverProcess.ts";
@@ -11,7 +11,7 @@ import { startUpstream, type Zone } from "./upstream.ts";
 import { EXAMPLE_ZONE } from "./zone.ts";
 
 const NAMES = ["google.com", "github.com"];
-const MISSING_NAME = "no-such-name.namewell.example";
+const MISSING_NAME = "no-such-name.namewell.example.";
 const PAGE_NAME = "page.namewell.example";
 const UPSTREAM_DELAY_MS = 20; // as far away as a real one
 const PAGE = "served by its name\n";
@@ -35,11 +35,14 @@ const server = startServer({
   DNS_CACHE_UPSTREAMS: given || `127.0.0.1:${upstream?.port}`,
   DNS_CACHE_LOG_LEVEL: "debug",
 });
-const plain = { ...process.env, LD_PRELOAD: "", RES_OPTIONS: "timeout:1 attempts:1" };
-const cached = { ...process.env, LD_PRELOAD: path.join(directory, "client.so") };
+const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("DNS_CACHE_")));
+const plain = { ...inherited, LD_PRELOAD: "", RES_OPTIONS: "timeout:1 attempts:1" };
+const cached = { ...inherited, LD_PRELOAD: path.join(directory, "client.so") };
 
 try {
   await server.seen("Listening");
+  const loaded = await run("true", [], cached);
+  check(loaded.stderr === "", `client.so can be loaded from ${directory} ${loaded.stderr}`);
   console.log(
     `Namewell in ${directory}, asking ${given ?? `an example upstream that only this demo has, ${UPSTREAM_DELAY_MS} ms away`}\n`,
   );
@@ -72,8 +75,12 @@ async function showClients(): Promise<void> {
       console.log(row(client.title, "(not on this machine)"));
       continue;
     }
+    if (client.program === "getent" && !hasAddress()) {
+      console.log(row(client.title, "(needs an address besides loopback)"));
+      continue;
+    }
     for (const name of NAMES) {
-      const args = client.arguments(name);
+      const args = client.arguments(name + dot());
       const without = await run(client.program, args, plain);
       const first = await run(client.program, args, cached);
       const again = await run(client.program, args, cached);
@@ -97,8 +104,8 @@ async function showTimes(): Promise<void> {
   if (!isInstalled("python3")) return;
   const name = given ? (NAMES[0] as string) : "api.namewell.example";
   console.log(`\nOne lookup of ${name} inside a running Python program (µs): the first, then the mean of 200 more\n`);
-  const without = await run("python3", ["-c", PYTHON_TIMES, name, "200"], plain);
-  const warm = await run("python3", ["-c", PYTHON_TIMES, name, "200"], cached);
+  const without = await run("python3", ["-c", PYTHON_TIMES, name + dot(), "200"], plain);
+  const warm = await run("python3", ["-c", PYTHON_TIMES, name + dot(), "200"], cached);
   console.log(row("without the cache", ...(without.code === 0 ? without.stdout.trim().split(" ") : ["not found"])));
   console.log(row("with the cache", ...warm.stdout.trim().split(" ")));
   console.log();
@@ -107,7 +114,7 @@ async function showTimes(): Promise<void> {
 
 async function showPage(): Promise<void> {
   if (!isInstalled("curl")) return;
-  const got = await run("curl", ["-s", "--noproxy", "*", `http://${PAGE_NAME}:${pagePort}/`], cached);
+  const got = await run("curl", ["-s", "--noproxy", "*", `http://${PAGE_NAME}${dot()}:${pagePort}/`], cached);
   check(got.stdout === PAGE, `curl reads a page from http://${PAGE_NAME}, a name that only the example upstream has`);
 }
 
@@ -142,6 +149,19 @@ function showCounts(asked: ReadonlyArray<{ name: string; type: string }>): void 
     check(count === 1, `The upstream was asked once for the address of ${name}`);
   }
   check(hits > 0, "All else came from the cache");
+}
+
+/** getent asks only for families that this machine has an address of, loopback apart. */
+function hasAddress(): boolean {
+  return Object.values(networkInterfaces()).some((each) =>
+    each?.some(({ family, internal }) => family === "IPv4" && !internal),
+  );
+}
+
+/** Where names need a search list first, as in Kubernetes' pods, this version asks only for absolute ones. */
+function dot(): string {
+  const text = existsSync("/etc/resolv.conf") ? readFileSync("/etc/resolv.conf", "utf8") : "";
+  return Number(/^options\b.*\bndots:(\d+)/m.exec(text)?.[1] ?? 1) > 1 ? "." : "";
 }
 
 function row(...cells: ReadonlyArray<string | undefined>): string {

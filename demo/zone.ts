@@ -4,8 +4,8 @@
 import type { Zone } from "./upstream.ts";
 
 export const EXAMPLE_ZONE: Zone = {
-  "google.com": { ttl: 300, A: ["192.0.2.10"], AAAA: ["2001:db8::10"] },
-  "github.com": { ttl: 60, A: ["192.0.2.20"] },
+  "google.com": { ttl: 600, A: ["192.0.2.10"], AAAA: ["2001:db8::10"] },
+  "github.com": { ttl: 600, A: ["192.0.2.20"] },
   "api.namewell.example": { ttl: 30, A: ["192.0.2.31", "192.0.2.32", "192.0.2.33"], AAAA: ["2001:db8::31"] },
   "www.namewell.example": { ttl: 120, CNAME: "edge.cdn.namewell.example" },
   "edge.cdn.namewell.example": { ttl: 20, A: ["192.0.2.41"], AAAA: ["2001:db8::41"] },
