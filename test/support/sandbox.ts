@@ -82,7 +82,7 @@ mkdir "$etc/etc"
 cp -a /etc/. "$etc/etc" 2>/dev/null || true
 mount --bind "$etc/etc" /etc
 if [ -d /run/nscd ]; then mount -t tmpfs tmpfs /run/nscd; fi
-echo "$hostname" > /proc/sys/kernel/hostname
+hostname "$hostname"
 ip link set lo up
 for address in "$@"; do
   case "$address" in *:*) ip address add "$address" dev lo nodad;; *) ip address add "$address" dev lo;; esac
