@@ -101,6 +101,11 @@ export function sandboxMissing(): string | undefined {
   return `no private namespaces here: ${(tried.error?.message ?? tried.stderr).trim()}`;
 }
 
+/** Why nothing can be run as another user (RunOptions.uid) here, or undefined. */
+export function otherUsersMissing(): string | undefined {
+  return root || process.env.CI === "true" ? undefined : "needs a second user, which only root can be";
+}
+
 /** Makes a sandbox; `close()` it in the end. */
 export async function sandbox(options: SandboxOptions = {}): Promise<Sandbox> {
   const directory = mkdtempSync(join(tmpdir(), "namewell-sandbox-"));

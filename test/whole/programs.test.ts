@@ -9,7 +9,7 @@ import { type ServerProcess, startServer } from "../../demo/serverProcess.ts";
 import { startUpstream, type Upstream } from "../../demo/upstream.ts";
 import { EXAMPLE_ZONE } from "../../demo/zone.ts";
 import { buildProgram, muslMissing } from "../support/programs.ts";
-import { type Sandbox, sandbox, sandboxMissing } from "../support/sandbox.ts";
+import { otherUsersMissing, type Sandbox, sandbox, sandboxMissing } from "../support/sandbox.ts";
 
 interface Program {
   readonly title: string;
@@ -123,7 +123,9 @@ describe.skipIf(sandboxMissing())(`programs (${muslMissing() ?? "glibc and musl"
       await server.stopped("SIGKILL");
       await expectLibc();
     });
-    it("when dns.sock is not permitted to them", async () => {
+    it("when dns.sock is not permitted to them", async ({ skip }) => {
+      const reason = otherUsersMissing();
+      if (reason) skip(reason);
       fs.chmodSync(socketPath(), 0o600);
       await expectLibc({ ...preload(), HOME: "/" }, 65534);
     });

@@ -17,7 +17,7 @@ import { isInstalled } from "../../demo/clients.ts";
 import { type ServerProcess, startServer } from "../../demo/serverProcess.ts";
 import { startUpstream, type Upstream } from "../../demo/upstream.ts";
 import { CURL, type Page, readPage, readPages } from "../support/page.ts";
-import { type Running, type Sandbox, sandbox, sandboxMissing } from "../support/sandbox.ts";
+import { otherUsersMissing, type Running, type Sandbox, sandbox, sandboxMissing } from "../support/sandbox.ts";
 
 const WEB = join(import.meta.dirname, "../../demo/web");
 const ADDRESSES: Readonly<Record<string, string>> = { "google.com": "198.51.100.1", "github.com": "198.51.100.2" };
@@ -186,5 +186,5 @@ function webMissing(): string | undefined {
     if (phpFpm === undefined) absent.push("php-fpm");
     if (absent.length > 0) return `not installed: ${absent.join(", ")}`;
   }
-  return sandboxMissing();
+  return sandboxMissing() ?? otherUsersMissing();
 }
