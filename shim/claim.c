@@ -1,31 +1,44 @@
-/* A claim on a static region. It holds the claimant's process id, so that a child, forked while another thread of its
- * parent was at work, can take over what nobody will release. Who does not get it waits a few milliseconds at most, and
- * then goes to libc. */
+/* A claim on a static region: when it was made, and the claimant's process id. A claim that will never be released can
+ * be taken over: by a child that was forked while another thread of its parent was at work, and by anybody when it is
+ * so old that its thread must have left by longjmp. Who does not get it waits a few milliseconds at most, and then goes
+ * to libc. */
 #include "lookup.h"
 #include <poll.h>
 #include <stdatomic.h>
 #include <unistd.h>
 
-enum claim claim(_Atomic int *holder) {
-    int self = getpid(), seen = 0;
-    if (atomic_compare_exchange_strong(holder, &seen, self))
+#define PID_BITS 22 /* PID_MAX_LIMIT of Linux */
+#define ABANDONED_MS 2000
+
+static int claimant(uint64_t claim) {
+    return (int)(claim & ((1u << PID_BITS) - 1));
+}
+
+static uint64_t age_ms(uint64_t claim) {
+    return (now_ms() - (claim >> PID_BITS)) & (UINT64_MAX >> PID_BITS);
+}
+
+enum claim claim(_Atomic uint64_t *holder) {
+    uint64_t seen = 0, own = now_ms() << PID_BITS | (uint64_t)getpid();
+    if (atomic_compare_exchange_strong(holder, &seen, own))
         return CLAIM_FREE;
-    if (seen != self && atomic_compare_exchange_strong(holder, &seen, self))
+    if ((claimant(seen) != getpid() || age_ms(seen) > ABANDONED_MS) &&
+        atomic_compare_exchange_strong(holder, &seen, own))
         return CLAIM_INHERITED;
     return CLAIM_BUSY;
 }
 
 /* The threads of a process that starts with many lookups at once need what the first of them is still reading. True
  * after a millisecond, if somebody else holds the claim and it has not been waited for long enough already. */
-bool await_claimant(_Atomic int *holder, int *waited_ms) {
-    int seen = atomic_load_explicit(holder, memory_order_acquire);
-    if (seen == 0 || seen != getpid() || *waited_ms >= CLAIMANT_MS_MAX)
+bool await_claimant(_Atomic uint64_t *holder, int *waited_ms) {
+    uint64_t seen = atomic_load_explicit(holder, memory_order_acquire);
+    if (seen == 0 || claimant(seen) != getpid() || age_ms(seen) > CLAIMANT_MS_MAX || *waited_ms >= CLAIMANT_MS_MAX)
         return false;
     poll(NULL, 0, 1);
     ++*waited_ms;
     return true;
 }
 
-void release(_Atomic int *holder) {
+void release(_Atomic uint64_t *holder) {
     atomic_store_explicit(holder, 0, memory_order_release);
 }

@@ -70,26 +70,31 @@ static bool connect_socket(struct exchange *exchange, const char *path, int pati
     return exchange->fd >= 0;
 }
 
-static bool send_question(int fd, const struct question *question, uint8_t families) {
-    uint8_t frame[NW_QUESTION_NAMES + 1 + NW_NAME_BYTES_MAX] = {0};
-    size_t length = NW_QUESTION_NAMES + 1u + question->length;
+/* Writes the header first. Neither here nor below may a call block: the application may have put a socket of its own in
+ * our descriptor's place. */
+static bool send_frame(int fd, uint8_t kind, uint8_t *frame, size_t length) {
     write_u32(frame + NW_FRAME_LENGTH, (uint32_t)length);
     frame[NW_FRAME_VERSION_AT] = NW_FRAME_VERSION;
-    frame[NW_FRAME_KIND] = NW_KIND_QUESTION;
-    frame[NW_QUESTION_FAMILIES] = families;
-    frame[NW_QUESTION_COUNT] = 1;
-    frame[NW_QUESTION_NAMES] = question->length;
-    memcpy(frame + NW_QUESTION_NAMES + 1, question->name, question->length);
+    frame[NW_FRAME_KIND] = kind;
     ssize_t sent;
     do
-        sent = send(fd, frame, length, MSG_NOSIGNAL);
+        sent = send(fd, frame, length, MSG_NOSIGNAL | MSG_DONTWAIT);
     while (sent < 0 && errno == EINTR);
     return sent == (ssize_t)length; /* a fresh socket's buffer holds it whole */
 }
 
+static bool send_question(int fd, const struct question *question, uint8_t families) {
+    uint8_t frame[NW_QUESTION_NAMES + 1 + NW_NAME_BYTES_MAX] = {0};
+    frame[NW_QUESTION_FAMILIES] = families;
+    frame[NW_QUESTION_COUNT] = 1;
+    frame[NW_QUESTION_NAMES] = question->length;
+    memcpy(frame + NW_QUESTION_NAMES + 1, question->name, question->length);
+    return send_frame(fd, NW_KIND_QUESTION, frame, NW_QUESTION_NAMES + 1u + question->length);
+}
+
 static bool receive(struct exchange *exchange, uint8_t *into, size_t length) {
     for (size_t got = 0; got < length;) {
-        ssize_t more = recv(exchange->fd, into + got, length - got, 0);
+        ssize_t more = recv(exchange->fd, into + got, length - got, MSG_DONTWAIT);
         if (more > 0) {
             if (got == 0) { /* it lives: the rest has its own time */
                 exchange->heard = true;
@@ -107,7 +112,10 @@ static bool receive(struct exchange *exchange, uint8_t *into, size_t length) {
             return false;
         }
         struct pollfd waiting = {.fd = exchange->fd, .events = POLLIN};
-        if (errno == EAGAIN && poll(&waiting, 1, (int)(until - now)) < 0 && errno != EINTR)
+        int ready = errno == EAGAIN ? poll(&waiting, 1, (int)(until - now)) : 1;
+        if (ready == 0) /* whatever the clock says: somebody may have stopped it */
+            exchange->timed_out = true;
+        if (ready == 0 || (ready < 0 && errno != EINTR))
             return false;
     }
     return true;
@@ -167,6 +175,14 @@ static bool read_answer(const struct question *question, uint8_t families, size_
     return at == length;
 }
 
+/* To a server that hung: one that is well again answers a hello at once, however long a question may take it. */
+static bool greet(struct exchange *exchange) {
+    uint8_t hello[NW_FRAME_HEADER_BYTES] = {0};
+    if (!send_frame(exchange->fd, NW_KIND_HELLO, hello, sizeof hello) || !receive(exchange, hello, sizeof hello))
+        return false;
+    return hello[NW_FRAME_KIND] == NW_KIND_HELLO && read_u32(hello + NW_FRAME_LENGTH) == sizeof hello;
+}
+
 /* How long this call may wait for a sign of life; 0: not at all. */
 static int patience_ms(uint64_t now) {
     if (now < atomic_load_explicit(&not_permitted_until_ms, memory_order_relaxed))
@@ -188,7 +204,8 @@ bool ask(const struct question *question, uint8_t families, struct reply *reply)
     struct exchange exchange = {.deadline_ms = now + (uint64_t)patience, .last_ms = now + EXCHANGE_MS_MAX};
     if (patience == 0 || !connect_socket(&exchange, settings()->socket_path, patience))
         return false;
-    size_t length = send_question(exchange.fd, question, families) ? receive_answer(&exchange, reply) : 0;
+    bool greeted = patience != PROBE_PATIENCE_MS || greet(&exchange);
+    size_t length = greeted && send_question(exchange.fd, question, families) ? receive_answer(&exchange, reply) : 0;
     close(exchange.fd);
     if (exchange.timed_out)
         leave_alone(PROBE_EVERY_MS);

@@ -95,9 +95,13 @@ struct thread_resolver {
     unsigned long options;
     int nameserver_count;
     struct sockaddr_in nameservers[NAMESERVERS_MAX];
+    unsigned short id;
+    char *search[7], search_text[256];
+    unsigned long unused;
+    unsigned ndots : 4;
 };
 #define RES_INIT_BIT 0x1ul
-#define RES_ANSWER_BITS 0x22c0ul /* USE_INET6, DNSRCH, DEFNAMES, RECURSE */
+#define RES_ANSWER_BITS 0x80022c0ul /* NOAAAA, USE_INET6, DNSRCH, DEFNAMES, RECURSE */
 #define RES_ANSWER_DEFAULT 0x2c0ul
 
 extern struct thread_resolver *__res_state(void) __attribute__((weak));
@@ -109,7 +113,8 @@ static bool resolver_changed(const struct resolver *file) {
     const struct thread_resolver *thread = __res_state();
     if (!(thread->options & RES_INIT_BIT))
         return false;
-    if ((thread->options & RES_ANSWER_BITS) != RES_ANSWER_DEFAULT || thread->nameserver_count != file->nameserver_count)
+    if ((thread->options & RES_ANSWER_BITS) != RES_ANSWER_DEFAULT || thread->ndots != file->ndots ||
+        thread->nameserver_count != file->nameserver_count)
         return true;
     for (int i = 0; i < file->nameserver_count; i++) {
         const struct sockaddr_in *server = &thread->nameservers[i];

@@ -27,7 +27,7 @@ struct place {
     struct hostent *host;
     char *buffer;
     size_t size;
-    _Atomic int *writer;
+    _Atomic uint64_t *writer;
 };
 
 OWN_FRAME static int build(const struct question *question, const struct answer *answer, const struct place *place,
@@ -37,7 +37,7 @@ OWN_FRAME static int build(const struct question *question, const struct answer 
     struct destination few[FEW_DESTINATIONS], *destinations = few;
     if (answer->count > FEW_DESTINATIONS && !(destinations = malloc(answer->count * sizeof *destinations)))
         return TO_LIBC;
-    take_addresses(answer, rotation(), false, 0, destinations);
+    take_addresses(answer, rotation(question), false, 0, destinations);
     if (!on_glibc()) /* glibc sorts in getaddrinfo only */
         order_musl(destinations, answer->count);
     int error = TO_LIBC;
@@ -87,7 +87,7 @@ static int from_cache(const char *name, int family, const struct place *place, s
 static bool from_cache_static(const char *name, int family, struct hostent **found) {
     static char buffer[STATIC_BYTES];
     static struct hostent host;
-    static _Atomic int writer;
+    static _Atomic uint64_t writer;
     int h_error = h_errno;
     int error = from_cache(name, family, &(struct place){&host, buffer, sizeof buffer, &writer}, found, &h_error);
     if (error == TO_LIBC || error == ERANGE)

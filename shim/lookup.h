@@ -27,10 +27,10 @@ _Static_assert(sizeof(void *) == 8, "x86-64 and arm64 only");
 
 /* claim.c */
 enum claim { CLAIM_BUSY, CLAIM_FREE, CLAIM_INHERITED };
-enum claim claim(_Atomic int *holder);
-void release(_Atomic int *holder);
+enum claim claim(_Atomic uint64_t *holder);
+void release(_Atomic uint64_t *holder);
 #define CLAIMANT_MS_MAX 20
-bool await_claimant(_Atomic int *holder, int *waited_ms);
+bool await_claimant(_Atomic uint64_t *holder, int *waited_ms);
 
 /* settings.c: what the environment and our own place say; read once */
 #define BYPASS_BYTES 4096
@@ -40,6 +40,7 @@ struct settings {
     char bypass[BYPASS_BYTES];
 };
 const struct settings *settings(void);
+const char *own_socket(void);
 void settings_read(struct settings *into, const char *(*get)(const char *), bool secure);
 
 /* real.c: the functions that we stand in front of, and which libc they are of */
@@ -180,7 +181,7 @@ struct destination {
     uint32_t interface_index;
     uint32_t key;
 };
-uint32_t rotation(void);
+uint32_t rotation(const struct question *);
 #define FEW_DESTINATIONS 8
 size_t take_addresses(const struct answer *, uint32_t rotation, bool mapped, uint16_t port, struct destination *);
 void order(struct destination *, size_t count, const struct interfaces *known);

@@ -142,11 +142,12 @@ void *real(enum real function) {
 
 enum libc { UNKNOWN, GLIBC, MUSL, MUSL_WITH_NO_DATA };
 
-/* The libc is the object that has malloc or printf and the resolver, not a library that imitates glibc's names on musl.
- * musl's EAI_NODATA came with 1.2.4, the release that took the symbol open64 away. */
+/* The libc is the object that has the resolver and what nobody else exports: not a sanitizer's runtime, which has hooks
+ * of its own, nor a library that imitates glibc's names on musl. musl's EAI_NODATA came with 1.2.4, the release that
+ * took the symbol open64 away. */
 static int search_libc(struct dl_phdr_info *info, size_t size, void *argument) {
     (void)size;
-    if (!find_in_object(info, "getaddrinfo") || !find_in_object(info, "vfprintf"))
+    if (!find_in_object(info, "getaddrinfo") || !find_in_object(info, "getauxval"))
         return 0;
     *(enum libc *)argument = find_in_object(info, "gnu_get_libc_version") ? GLIBC
                              : find_in_object(info, "open64")             ? MUSL
@@ -174,4 +175,15 @@ bool on_glibc(void) {
 
 bool musl_tells_no_data(void) {
     return which_libc() == MUSL_WITH_NO_DATA;
+}
+
+/* Done while the process has one thread. Later the loader's locks may be held: by a thread that loads a library whose
+ * constructor waits for our lookup, or, in a forked child, by a thread that is no more. Where no constructor runs (Go's
+ * own linking on musl), the first lookup does it all the same. The environment is left for later: before glibc 2.32 it
+ * may not be there yet. */
+__attribute__((constructor)) static void find_all(void) {
+    for (enum real function = 0; function < REAL_COUNT; function++)
+        real(function);
+    which_libc();
+    own_socket();
 }

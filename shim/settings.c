@@ -49,6 +49,20 @@ too_long:
     into[0] = '\0';
 }
 
+/* dns.sock beside our own file; empty if that cannot be told. Asked for first by the constructor, while the process has
+ * one thread and is still where it was started. */
+const char *own_socket(void) {
+    static char path[sizeof(((struct settings *)0)->socket_path)];
+    if (!path[0]) {
+        const char *object = NULL;
+        dl_iterate_phdr(own_object, &object);
+        const char *slash = object ? strrchr(object, '/') : NULL;
+        if (slash)
+            place_socket(path, sizeof path, object, (size_t)(slash - object));
+    }
+    return path;
+}
+
 void settings_read(struct settings *into, const char *(*get)(const char *), bool secure) {
     memset(into, 0, sizeof *into);
     const char *off = get("DNS_CACHE_OFF"), *bypass = get("DNS_CACHE_BYPASS"), *directory = get("DNS_CACHE_DIR");
@@ -69,11 +83,7 @@ void settings_read(struct settings *into, const char *(*get)(const char *), bool
     if (directory && directory[0]) {
         place_socket(into->socket_path, sizeof into->socket_path, directory, strlen(directory));
     } else {
-        const char *path = NULL;
-        dl_iterate_phdr(own_object, &path);
-        const char *slash = path ? strrchr(path, '/') : NULL;
-        if (slash)
-            place_socket(into->socket_path, sizeof into->socket_path, path, (size_t)(slash - path));
+        memcpy(into->socket_path, own_socket(), sizeof into->socket_path);
     }
     if (!into->socket_path[0])
         into->off = true;
@@ -86,7 +96,7 @@ static const char *environment(const char *name) {
 /* NULL when another thread does not come to an end with reading them: that call goes to libc. */
 const struct settings *settings(void) {
     static struct settings the_settings;
-    static _Atomic int reader;
+    static _Atomic uint64_t reader;
     static _Atomic bool ready;
     if (atomic_load_explicit(&ready, memory_order_acquire))
         return &the_settings;

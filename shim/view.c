@@ -28,7 +28,7 @@ struct identity {
 };
 
 static struct {
-    _Atomic int writer;
+    _Atomic uint64_t writer;
     _Atomic uint32_t sequence;
     _Atomic bool complete;
     _Atomic uint64_t looked_at_ms; /* 0: never */

@@ -3,7 +3,9 @@
 #define _GNU_SOURCE 1
 #include <arpa/inet.h>
 #include <dirent.h>
+#include <dlfcn.h>
 #include <errno.h>
+#include <link.h>
 #include <netdb.h>
 #include <pthread.h>
 #include <signal.h>
@@ -116,6 +118,45 @@ static int forks(void) {
         pthread_join(threads[i], NULL);
     printf("%d of %d children failed\n", failed, count);
     return failed != 0;
+}
+
+static int skip_object(struct dl_phdr_info *info, size_t size, void *unused) {
+    (void)info, (void)size, (void)unused;
+    return 0;
+}
+
+static void *walk_for_ever(void *unused) {
+    while (!stopping)
+        dl_iterate_phdr(skip_object, NULL);
+    return unused;
+}
+
+/* As a profiler or a C++ exception in another thread: the child inherits a lock of the loader, for good. */
+static int forks_in_loader(void) {
+    pthread_t thread;
+    int failed = 0;
+    pthread_create(&thread, NULL, walk_for_ever, NULL);
+    for (int i = 0; i < count; i++) {
+        pid_t child = fork();
+        if (child == 0) {
+            char text[INET6_ADDRSTRLEN];
+            alarm(20);
+            _exit(look_up(AF_INET, text) == text ? 0 : 1);
+        }
+        int status = -1;
+        waitpid(child, &status, 0);
+        failed += status != 0;
+    }
+    stopping = 1;
+    pthread_join(thread, NULL);
+    printf("%d of %d children failed\n", failed, count);
+    return failed != 0;
+}
+
+/* The name is a library's here, whose constructor waits for a thread that looks something up. */
+static int plugin(void) {
+    alarm(20);
+    return dlopen(name, RTLD_NOW) ? 0 : 1;
 }
 
 static int cancellation(void) {
@@ -263,6 +304,8 @@ int main(int argc, char **argv) {
     } TASKS[] = {{"memory", memory},
                  {"descriptors", descriptors},
                  {"forks", forks},
+                 {"forks-in-loader", forks_in_loader},
+                 {"plugin", plugin},
                  {"cancellation", cancellation},
                  {"small-stack", small_stack},
                  {"close-all", close_all},

@@ -1,6 +1,6 @@
 /* Small parts of the library by themselves.
  *   parts secure 0|1   what the settings come to in a process that is, or is not, to distrust its environment
- * (AT_SECURE) parts claim        a claim held across a fork */
+ * (AT_SECURE) parts libc             which libc this is taken for parts claim            a claim held across a fork */
 #include "lookup.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +20,7 @@ static void secure(bool is_secure) {
 
 static void claims(void) {
     static const char *const NAMES[] = {"busy", "free", "inherited"};
-    static _Atomic int holder;
+    static _Atomic uint64_t holder;
     printf("%s", NAMES[claim(&holder)]);
     printf(", then %s", NAMES[claim(&holder)]);
     fflush(stdout);
@@ -39,5 +39,7 @@ int main(int argc, char **argv) {
         secure(argv[2][0] == '1');
     else if (argc > 1 && strcmp(argv[1], "claim") == 0)
         claims();
+    else if (argc > 1 && strcmp(argv[1], "libc") == 0)
+        puts(on_glibc() ? "glibc" : "musl");
     return 0;
 }

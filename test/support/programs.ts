@@ -12,6 +12,15 @@ export function muslMissing(): string | undefined {
   return "musl-gcc is missing: apt-get install musl-tools";
 }
 
+/** The path of a client.so made with these flags besides its own, for what a test has to hold still or do without. */
+export function buildClient(title: string, flags: string): string {
+  const target = path.join(ROOT, "build", "test", `client-${title}.so`);
+  const args = ["-s", "-B", "-C", path.join(ROOT, "shim"), `OUT=${target}`, `EXTRA_CFLAGS=${flags}`];
+  const { status, stderr, error } = spawnSync("make", args, { encoding: "utf8" });
+  if (status !== 0) throw new Error(`make client.so with ${flags}: ${error?.message ?? stderr}`);
+  return target;
+}
+
 /** The path of the program made of a C file, which is named from the root of the repository. */
 export function buildProgram(source: string, libc: "glibc" | "musl", flags: readonly string[] = []): string {
   const directory = path.join(ROOT, "build", "test", libc);

@@ -79,6 +79,10 @@ export async function scriptedServer(behaviour: Behaviour): Promise<ScriptedServ
     socket.on("close", () => open.delete(socket));
     socket.on("data", (bytes) => {
       received = Buffer.concat([received, bytes]);
+      if (received[layout.FRAME_KIND] === layout.KIND_HELLO && received.length === layout.FRAME_HEADER_BYTES) {
+        if (present !== staysSilent) socket.write(received);
+        received = Buffer.alloc(0);
+      }
       const question = readQuestion(received);
       if (!question) return;
       received = Buffer.alloc(0);
