@@ -9,7 +9,6 @@ export const SUITE = "bookworm";
 /** Where newer things come from: musl 1.2.5, which is Alpine's too, and `docker compose`. */
 const NEWER_SUITE = "trixie";
 
-const PUBLIC_MIRROR = "http://deb.debian.org/debian";
 const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 export interface Archive {
@@ -19,11 +18,13 @@ export interface Archive {
   unpackSource(name: string, into: string): Promise<void>;
 }
 
-/** The mirror that this machine uses, else the public one. */
+/** The mirror that this machine uses. */
 export async function mirror(): Promise<string> {
   const filter = ["Created-By: Packages", "Origin: Debian", "Label: Debian", "Component: main"];
   const found = await command(["apt-get", "indextargets", "--format", "$(REPO_URI)", ...filter]).catch(() => "");
-  return found.split("\n")[0] || PUBLIC_MIRROR;
+  const [first] = found.split("\n");
+  if (!first) throw new Error("apt knows no Debian archive here: run apt-get update");
+  return first;
 }
 
 export async function openArchive(directory: string): Promise<Archive> {
