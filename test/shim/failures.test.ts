@@ -1,13 +1,9 @@
-// Whatever goes wrong between client.so and the server, the application gets what libc would have given it, soon.
-// The sandbox's own nameserver knows other addresses than the cache, so each result says who gave it.
-import { spawnSync } from "node:child_process";
 import { chmodSync } from "node:fs";
 import type { Socket } from "node:net";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import * as layout from "../../assembly/layout.ts";
-import { buildProgram, muslMissing } from "../support/programs.ts";
+import { buildClient, buildProgram, muslMissing } from "../support/programs.ts";
 import { otherUsersMissing, type Sandbox, sandbox, sandboxMissing } from "../support/sandbox.ts";
 import {
   answersFrom,
@@ -28,6 +24,11 @@ const CALL = "getaddrinfo www.example 80 2 1 0 0";
 const THOUSANDS = Array.from({ length: 4000 }, (_, i) => `10.0.${i >> 8}.${i & 255}`);
 const ZONE = { "www.example": { chain: ["web.example"], a: [CACHE] }, "large.example": { a: THOUSANDS } };
 const { FAMILY_A, OUTCOME_DATA, OUTCOME_UNFIT } = layout;
+
+// A client that tries a hung server again after one second, and a script that calls it then.
+const PROBE_PATIENCE_MS = 400;
+const probing = () => buildClient("probing", `-DPROBE_EVERY_MS=1000 -DPROBE_PATIENCE_MS=${PROBE_PATIENCE_MS}`);
+const AGAIN_LATER = `echo ${CALL}; sleep 4; echo ${CALL}; echo ${CALL}`;
 
 type Run = { calls?: number; uid?: number; script?: string; client?: string };
 
@@ -85,18 +86,20 @@ for (const libc of ["glibc", "musl"] as const) {
       const awakes: Behaviour = (question, socket) => {
         if (++questions > 1) answersFrom(ZONE)(question, socket);
       };
-      const script = `echo ${CALL}; sleep 6.2; echo ${CALL}; echo ${CALL}`;
-      expect(await addresses(awakes, { script })).toEqual({ answers: [LIBC, CACHE, CACHE], asked: 3 });
-      expect(await addresses(staysSilent, { script })).toEqual({ answers: allFrom(LIBC, 3), asked: 2 });
+      const run = { client: probing(), script: AGAIN_LATER };
+      expect(await addresses(awakes, run)).toEqual({ answers: [LIBC, CACHE, CACHE], asked: 3 });
+      expect(await addresses(staysSilent, run)).toEqual({ answers: allFrom(LIBC, 3), asked: 2 });
     });
 
     it("a server that has hung is taken back though its upstream is slow", async () => {
       let questions = 0;
       const awakes: Behaviour = (question, socket) => {
-        if (++questions > 1) setTimeout(() => answersFrom(ZONE)(question, socket), 60);
+        if (++questions === 1) return;
+        setTimeout(() => socket.write(pendingFrame(5000)), PROBE_PATIENCE_MS + 100);
+        setTimeout(() => answersFrom(ZONE)(question, socket), PROBE_PATIENCE_MS + 200);
       };
-      const script = `echo ${CALL}; sleep 6.2; echo ${CALL}; echo ${CALL}`;
-      expect((await addresses(awakes, { script })).answers).toEqual([LIBC, CACHE, CACHE]);
+      const run = { client: probing(), script: AGAIN_LATER };
+      expect((await addresses(awakes, run)).answers).toEqual([LIBC, CACHE, CACHE]);
     });
 
     it("a silent server is waited for once though the clock stands", async () => {
@@ -163,9 +166,7 @@ for (const libc of ["glibc", "musl"] as const) {
     });
 
     it("a flood of promises ends", async () => {
-      const impatient = join(server.directory, "impatient.so");
-      const make = ["-s", "-C", `${root}/shim`, `OUT=${impatient}`, "EXTRA_CFLAGS=-DEXCHANGE_MS_MAX=800"];
-      expect(spawnSync("make", make, { encoding: "utf8" })).toMatchObject({ status: 0, stderr: "" });
+      const impatient = buildClient("impatient", "-DEXCHANGE_MS_MAX=800");
       const promises = Buffer.concat(Array(5000).fill(pendingFrame(0xffffffff)));
       const floods: Behaviour = (_, socket) => {
         const more = () => socket.writable && socket.write(promises, more);

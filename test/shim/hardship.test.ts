@@ -1,11 +1,8 @@
 // client.so in processes that fork, cancel threads, close descriptors, have small stacks and small buffers.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { buildProgram, muslMissing } from "../support/programs.ts";
+import { buildClient, buildProgram, muslMissing } from "../support/programs.ts";
 import { type Sandbox, sandbox, sandboxMissing } from "../support/sandbox.ts";
 import {
   answersFrom,
@@ -173,16 +170,10 @@ describe("a claim", () => {
 });
 
 describe.skipIf(missing)("a build that may not use dlsym", () => {
-  const directory = mkdtempSync(join(tmpdir(), "namewell-build-"));
-  const library = join(directory, "client.so");
-  afterAll(() => rmSync(directory, { recursive: true }));
-
   for (const libc of ["glibc", "musl"] as const) {
     const noMusl = libc === "musl" ? muslMissing() : undefined;
     it.skipIf(noMusl)(`finds the functions of ${libc} in its symbol table`, async () => {
-      const make = ["-s", "-C", `${root}/shim`, `OUT=${library}`, "EXTRA_CFLAGS=-DNAMEWELL_WITHOUT_DLSYM"];
-      const made = spawnSync("make", make, { encoding: "utf8" });
-      expect(made).toMatchObject({ status: 0, stderr: "" });
+      const library = buildClient("without-dlsym", "-DNAMEWELL_WITHOUT_DLSYM");
       const program = buildProgram("test/shim/lookup.c", libc);
       const input = "getaddrinfo localhost 80 2 1 0 0\ngethostbyname localhost\ngethostbyname_r localhost 999 0\n";
       const alone = await box.run([program], { input });
