@@ -34,7 +34,10 @@ export const UPSTREAMS_BYTES_MAX = 1024;
 export const BOOT_ID_BYTES = 16;
 
 export const STATE_LIVE = 1;
-export const STATE_RETIRED = 2;
+export const STATE_RETIRED = 2; // another table has taken its place, or none: nothing in it counts any more
+
+export const HEARTBEAT_EVERY_MS = 250;
+export const HEARTBEAT_OLD_MS = 2000; // whoever has not written one for so long is gone or hangs
 
 // ---- A set: one cache line of tags, then eight slots; one page, so that a look touches one page.
 //
@@ -135,6 +138,12 @@ export const CHECKSUM_SEED_B_HIGH = 0x61c88647;
 //   pending   | wait ms: the answer comes within this time |
 //   refused   | reason | version that the server speaks |  0  |
 //   hello     nothing; answered by a hello
+//   touch     | epoch (8), as it stands in the table's header | entries of 8 bytes: slot | generation | hits |
+//   hits      the same
+//
+// Touch and hits tell the server what was looked up in the published table; they get no answer. An entry is a slot's
+// number (set * WAYS + way), the low half of its record's generation, and the lookups since it was last told of. A
+// touch says besides that the record's refresh time has passed.
 
 export const FRAME_VERSION = 1;
 export const FRAME_LENGTH = 0; // u32
@@ -147,6 +156,8 @@ export const KIND_ANSWER = 2;
 export const KIND_PENDING = 3;
 export const KIND_REFUSED = 4;
 export const KIND_HELLO = 5;
+export const KIND_TOUCH = 6;
+export const KIND_HITS = 7;
 
 export const QUESTION_FAMILIES = 8; // u8, FAMILY_* bits
 export const QUESTION_COUNT = 9; // u8
@@ -168,6 +179,14 @@ export const REFUSED_FRAME_BYTES = 12;
 export const REFUSED_MALFORMED = 1;
 export const REFUSED_UNKNOWN = 2; // this version or kind of frame is not spoken here
 export const REFUSED_BUSY = 3;
+
+export const USE_EPOCH = 8;
+export const USE_ENTRIES = 16;
+export const USE_ENTRY_BYTES = 8;
+export const USE_SLOT = 0; // u32
+export const USE_GENERATION = 4; // u16
+export const USE_HITS = 6; // u16; what is more is told as 65535
+export const USE_ENTRIES_MAX = 256;
 
 export const FAMILY_A = 1;
 export const FAMILY_AAAA = 2;
