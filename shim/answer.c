@@ -70,16 +70,19 @@ size_t answer_read(const uint8_t *record, size_t available, const char *name, si
     *answer = (struct answer){.outcome = record[NW_RECORD_OUTCOME],
                               .chain_count = record[NW_RECORD_CHAIN_COUNT],
                               .type = read_u16(record + NW_RECORD_TYPE),
-                              .count = read_u16(record + NW_RECORD_DATA_COUNT)};
+                              .count = read_u16(record + NW_RECORD_DATA_COUNT),
+                              .generation = read_u16(record + NW_RECORD_GENERATION),
+                              .expires_ms = read_u64(record + NW_RECORD_EXPIRES_AT_MS),
+                              .refresh_ms = read_u64(record + NW_RECORD_REFRESH_AT_MS)};
     if (answer->outcome == NW_OUTCOME_EMPTY || answer->outcome > NW_OUTCOME_UNFIT || answer->type != type ||
         answer->chain_count > NW_CHAIN_MAX)
         return 0;
 
     const uint8_t *at = record + NW_RECORD_NAMES, *end = record + length;
     for (int i = 0; i <= answer->chain_count; i++) {
-        if (at == end || (size_t)(end - at) < 1u + at[0] || !is_host_text(at + 1, at[0]))
+        if (at == end || (size_t)(end - at) < 1u + at[0])
             return 0;
-        if (i == 0 && (at[0] != name_length || memcmp(at + 1, name, name_length) != 0))
+        if (i == 0 ? at[0] != name_length || memcmp(at + 1, name, name_length) != 0 : !is_host_text(at + 1, at[0]))
             return 0;
         at = chain_next(at);
         if (i == 0)

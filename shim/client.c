@@ -23,8 +23,9 @@
 
 /* Time 0 is "never"; the clock has long passed it. */
 static _Atomic uint64_t not_permitted_until_ms;
-static _Atomic uint64_t
-    next_probe_ms; /* not 0: the server hangs, and one caller at a time may see whether it still does */
+/* Not 0: the server hangs, and one caller at a time may see whether it still does. */
+static _Atomic uint64_t next_probe_ms;
+static _Atomic uint64_t left_alone_ms; /* since when; a heartbeat from after that is a reason to see earlier */
 
 struct exchange {
     int fd;
@@ -43,7 +44,9 @@ static void write_u32(uint8_t *bytes, uint32_t value) {
 
 /* A server that is there but does not answer: it hangs, or has more to do than it can. */
 static void leave_alone(uint64_t ms) {
-    atomic_store_explicit(&next_probe_ms, now_ms() + ms, memory_order_relaxed);
+    uint64_t now = now_ms();
+    atomic_store_explicit(&left_alone_ms, now, memory_order_relaxed);
+    atomic_store_explicit(&next_probe_ms, now + ms, memory_order_relaxed);
 }
 
 static bool connect_socket(struct exchange *exchange, const char *path, int patience_ms) {
@@ -56,7 +59,7 @@ static bool connect_socket(struct exchange *exchange, const char *path, int pati
             continue;
         if (errno != EAGAIN || waited_ms >= most_ms) { /* EAGAIN: the listener's backlog is full */
             int error = errno;
-            if (error == EAGAIN)
+            if (error == EAGAIN && patience_ms > 0)
                 leave_alone(BACKLOG_FULL_AGAIN_MS);
             close(exchange->fd);
             exchange->fd = -1;
@@ -185,20 +188,24 @@ static bool greet(struct exchange *exchange) {
     return hello[NW_FRAME_KIND] == NW_KIND_HELLO && read_u32(hello + NW_FRAME_LENGTH) == sizeof hello;
 }
 
-/* How long this call may wait for a sign of life; 0: not at all. */
+/* How long this call may wait for a sign of life; 0: not at all. The table's heartbeat, where there is one, tells a
+ * server that is gone or hangs before it is asked, and one that is well again before the next probe. */
 static int patience_ms(uint64_t now) {
-    if (now < atomic_load_explicit(&not_permitted_until_ms, memory_order_relaxed))
+    uint64_t heartbeat_ms = 0;
+    enum server server = table_server(&heartbeat_ms);
+    if (server == SERVER_GONE || now < atomic_load_explicit(&not_permitted_until_ms, memory_order_relaxed))
         return 0;
     uint64_t probe = atomic_load_explicit(&next_probe_ms, memory_order_relaxed);
     if (probe == 0)
         return NW_SILENCE_MS;
-    if (now < probe || !atomic_compare_exchange_strong(&next_probe_ms, &probe, now + PROBE_EVERY_MS))
+    bool has_moved = server == SERVER_ALIVE && heartbeat_ms > atomic_load_explicit(&left_alone_ms, memory_order_relaxed);
+    if ((now < probe && !has_moved) || !atomic_compare_exchange_strong(&next_probe_ms, &probe, now + PROBE_EVERY_MS))
         return 0;
+    atomic_store_explicit(&left_alone_ms, now, memory_order_relaxed);
     return PROBE_PATIENCE_MS;
 }
 
-/* True: the reply holds a sound answer for each family. In either case the reply has to be ended. */
-bool ask(const struct question *question, uint8_t families, struct reply *reply) {
+OWN_FRAME static bool exchange_frames(const struct question *question, uint8_t families, struct reply *reply) {
     reply->large = NULL;
     reply->a.outcome = reply->aaaa.outcome = NW_OUTCOME_EMPTY;
     uint64_t now = now_ms();
@@ -214,6 +221,29 @@ bool ask(const struct question *question, uint8_t families, struct reply *reply)
     else if (exchange.heard)
         atomic_store_explicit(&next_probe_ms, 0, memory_order_relaxed);
     return length > 0 && read_answer(question, families, length, reply);
+}
+
+/* True: the reply holds a sound answer for each family. In either case the reply has to be ended. */
+bool ask(const struct question *question, uint8_t families, struct reply *reply) {
+    struct guard guard = guard_enter();
+    bool answered = exchange_frames(question, families, reply);
+    guard_leave(guard);
+    return answered;
+}
+
+/* A frame that nobody answers, sent if that can be done at once. */
+void tell(uint8_t kind, uint8_t *frame, size_t length) {
+    struct guard guard = guard_enter();
+    uint64_t heartbeat_ms;
+    struct exchange exchange;
+    if (table_server(&heartbeat_ms) == SERVER_ALIVE &&
+        atomic_load_explicit(&next_probe_ms, memory_order_relaxed) == 0 &&
+        now_ms() >= atomic_load_explicit(&not_permitted_until_ms, memory_order_relaxed) &&
+        connect_socket(&exchange, settings()->socket_path, 0)) {
+        send_frame(exchange.fd, kind, frame, length);
+        close(exchange.fd);
+    }
+    guard_leave(guard);
 }
 
 void reply_end(struct reply *reply) {

@@ -48,8 +48,9 @@ static bool copy_name(const char *name, struct question *question, unsigned *dot
         question->spelled[length] = name[length];
         question->name[length] = byte;
     }
-    question->spelled[length] = question->name[length] = '\0';
+    question->spelled[length] = '\0';
     question->length = (uint8_t)length;
+    memset(question->name + length, 0, 16); /* more than the key's padding; KEY_BYTES has room for it */
     question->asked = name;
     return length > 0 && !all_numeric;
 }
@@ -135,7 +136,9 @@ bool eligible(const char *name, struct question *question) {
         return false;
     if (is_local_name(question, dots) || is_bypassed(question, user->bypass))
         return false;
-    if (!view_look(name_hash(question->name), &facts) || facts.named_here || facts.resolver.changes_answers)
+    question->now = tick_ms();
+    question->hash = key_hash(&question->length);
+    if (!view_look(question->hash, question->now, &facts) || facts.named_here || facts.resolver.changes_answers)
         return false;
     bool has_search = facts.resolver.has_search;
     question->own_order = false;

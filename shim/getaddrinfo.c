@@ -150,7 +150,7 @@ OWN_FRAME static int resolve(const struct question *question, struct request *re
                        : request->family == AF_INET6 && !request->mapped ? NW_FAMILY_AAAA
                                                                          : NW_FAMILY_A | NW_FAMILY_AAAA;
     struct reply reply;
-    if (!ask(question, families, &reply))
+    if (!table_find(question, families, &reply) && !ask(question, families, &reply))
         error = TO_LIBC;
     else if (!succeeds(&reply))
         error = failure_of(question, &reply);

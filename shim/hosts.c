@@ -5,15 +5,24 @@
 
 #define NAMES_MAX (HOSTS_SLOTS / 2)
 
-/* FNV-1a, without regard to case and to a final dot; never 0. */
-uint64_t name_hash(const char *name) {
-    uint64_t hash = 0xcbf29ce484222325u;
-    for (; *name && !(name[0] == '.' && name[1] == '\0'); name++) {
-        unsigned char byte = (unsigned char)*name;
-        hash = (hash ^ (byte >= 'A' && byte <= 'Z' ? byte | 0x20 : byte)) * 0x100000001b3u;
-    }
-    hash ^= hash >> 32;
+static const uint64_t SEED = 0x6a09e667f3bcc908u; /* the square root of 2 */
+
+/* Of a name in lower case with its length before it and zeros to a multiple of 16 after it; never 0. */
+uint64_t key_hash(const uint8_t *key) {
+    uint64_t hash = mix(key, (key[0] + 1u + 15) & ~15u, SEED, ~SEED);
     return hash ? hash : 1;
+}
+
+/* Without regard to case and to a final dot. */
+uint64_t name_hash(const char *name) {
+    uint8_t key[KEY_BYTES] = {0};
+    size_t length = 0;
+    for (; name[length] && length < KEY_BYTES - 1; length++)
+        key[1 + length] = (uint8_t)(name[length] >= 'A' && name[length] <= 'Z' ? name[length] | 0x20 : name[length]);
+    if (length > 0 && key[length] == '.')
+        key[length--] = 0;
+    key[0] = (uint8_t)length;
+    return key_hash(key);
 }
 
 void hosts_read(struct words *words, struct hosts *hosts) {

@@ -1,6 +1,6 @@
 /* The map of this folder. A call comes in at getaddrinfo.c or gethostbyname.c; eligible.c decides whether the cache may
- * answer it, as the container's own files (view.c) and the user (settings.c) have it; client.c asks; answer.c reads the
- * record; order.c sorts as this libc sorts; addrinfo.c and hostent.c give the result this libc's shape. Whatever is not
+ * answer it, as the container's own files (view.c) and the user (settings.c) have it; table.c looks into the published
+ * table, else client.c asks the server; answer.c reads the record; order.c sorts as this libc sorts; addrinfo.c and hostent.c give the result this libc's shape. Whatever is not
  * ours or goes wrong is handed to the real function (real.c). */
 #ifndef NAMEWELL_LOOKUP_H
 #define NAMEWELL_LOOKUP_H
@@ -34,9 +34,11 @@ bool await_claimant(_Atomic uint64_t *holder, int *waited_ms);
 
 /* settings.c: what the environment and our own place say; read once */
 #define BYPASS_BYTES 4096
+#define SOCKET_PATH_BYTES 108
 struct settings {
     bool off;
-    char socket_path[108];
+    char socket_path[SOCKET_PATH_BYTES];
+    char table_path[SOCKET_PATH_BYTES + 3];
     char bypass[BYPASS_BYTES];
 };
 const struct settings *settings(void);
@@ -57,7 +59,7 @@ void *real(enum real function);
 bool on_glibc(void);
 bool musl_tells_no_data(void);
 
-/* guard.c: errno and cancellation, put back as they were */
+/* guard.c: errno and cancellation, put back as they were. Around whatever may make a system call; a hit makes none. */
 struct guard {
     int error, cancel_state;
 };
@@ -66,6 +68,7 @@ void guard_leave(struct guard);
 
 /* clock.c */
 uint64_t now_ms(void);
+uint64_t tick_ms(void);
 
 /* words.c: the words of a small configuration file */
 #define WORD_BYTES 256
@@ -103,8 +106,7 @@ struct facts {
     struct switches switches;
     bool has_own_domain; /* the host name has a domain part */
 };
-bool view_look(uint64_t name_hash, struct facts *);
-uint64_t name_hash(const char *name);
+bool view_look(uint64_t name_hash, uint64_t now, struct facts *);
 
 /* hosts.c, resolvconf.c, switches.c: readers of single files, used by view.c */
 #define HOSTS_SLOTS 4096
@@ -112,6 +114,9 @@ struct hosts {
     _Atomic bool overflow;
     _Atomic uint64_t hashes[HOSTS_SLOTS];
 };
+#define KEY_BYTES 272 /* a length, 253 of name, and zeros to spare */
+uint64_t key_hash(const uint8_t *key);
+uint64_t name_hash(const char *name);
 void hosts_read(struct words *, struct hosts *);
 bool hosts_has(const struct hosts *, uint64_t name_hash);
 void resolvconf_read(struct words *, struct resolver *);
@@ -123,12 +128,15 @@ void gaiconf_read(struct words *, struct switches *);
 /* eligible.c */
 struct question {
     const char *asked; /* as the application wrote it, final dot and all */
-    uint8_t length;
     bool negative_is_final; /* or else libc is asked as well, for it may know more */
     bool failure_is_final;
-    bool own_order;                      /* by gai.conf */
+    bool own_order; /* by gai.conf */
+    uint64_t now;   /* tick_ms() */
+    uint64_t hash;  /* key_hash() */
     char spelled[NW_NAME_BYTES_MAX + 1]; /* without the final dot */
-    char name[NW_NAME_BYTES_MAX + 1];    /* and in lower case */
+    /* In lower case, its length before it and zeros to a multiple of 16 after it: the key of the table. */
+    _Alignas(16) uint8_t length;
+    char name[KEY_BYTES - 1];
 };
 bool eligible(const char *name, struct question *);
 
@@ -138,6 +146,8 @@ struct answer {
     uint8_t chain_count;
     uint16_t type;
     uint16_t count;
+    uint16_t generation;
+    uint64_t expires_ms, refresh_ms;
     const uint8_t *chain; /* u8 length and text, chain_count times */
     const uint8_t *data;
 };
@@ -146,14 +156,25 @@ size_t answer_read(const uint8_t *record, size_t available, const char *name, si
                    struct answer *);
 const uint8_t *chain_next(const uint8_t *name);
 
-/* client.c */
+/* What is known of a question: from the table two slots' copies in `small`, from the server a frame. */
 #define SMALL_REPLY_BYTES 1024
 struct reply {
     struct answer a, aaaa;
     uint8_t *large;
-    uint8_t small[SMALL_REPLY_BYTES];
+    _Alignas(8) uint8_t small[SMALL_REPLY_BYTES];
 };
+
+/* table.c */
+bool table_find(const struct question *, uint8_t families, struct reply *);
+enum server { SERVER_UNKNOWN, SERVER_ALIVE, SERVER_GONE };
+enum server table_server(uint64_t *heartbeat_ms);
+
+/* usage.c: what the server cannot see of hits in the table, told to it */
+void usage_note(const uint8_t *epoch, uint32_t slot, uint16_t generation, bool is_due, uint64_t now);
+
+/* client.c */
 bool ask(const struct question *, uint8_t families, struct reply *);
+void tell(uint8_t kind, uint8_t *frame, size_t length);
 void reply_end(struct reply *);
 
 /* interfaces.c */

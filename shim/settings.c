@@ -9,8 +9,11 @@
 #include <unistd.h>
 
 #define SOCKET_NAME "/dns.sock"
+#define TABLE_NAME "/cache.table"
 
-_Static_assert(sizeof(((struct settings *)0)->socket_path) == sizeof(((struct sockaddr_un *)0)->sun_path), "sun_path");
+_Static_assert(SOCKET_PATH_BYTES == sizeof(((struct sockaddr_un *)0)->sun_path), "sun_path");
+_Static_assert(sizeof(((struct settings *)0)->table_path) == SOCKET_PATH_BYTES - sizeof SOCKET_NAME + sizeof TABLE_NAME,
+               "whatever directory fits the one fits the other");
 
 /* Environment variables by which glibc's resolver gives other answers than the container's files say. */
 static const char *const LIBC_ONLY[] = {"LOCALDOMAIN",      "RES_OPTIONS",    "HOSTALIASES",
@@ -52,7 +55,7 @@ too_long:
 /* dns.sock beside our own file; empty if that cannot be told. Asked for first by the constructor, while the process has
  * one thread and is still where it was started. */
 const char *own_socket(void) {
-    static char path[sizeof(((struct settings *)0)->socket_path)];
+    static char path[SOCKET_PATH_BYTES];
     if (!path[0]) {
         const char *object = NULL;
         dl_iterate_phdr(own_object, &object);
@@ -85,8 +88,13 @@ void settings_read(struct settings *into, const char *(*get)(const char *), bool
     } else {
         memcpy(into->socket_path, own_socket(), sizeof into->socket_path);
     }
-    if (!into->socket_path[0])
+    if (!into->socket_path[0]) {
         into->off = true;
+        return;
+    }
+    size_t length_of_directory = strlen(into->socket_path) - strlen(SOCKET_NAME);
+    memcpy(into->table_path, into->socket_path, length_of_directory);
+    memcpy(into->table_path + length_of_directory, TABLE_NAME, sizeof TABLE_NAME);
 }
 
 static const char *environment(const char *name) {

@@ -150,18 +150,20 @@ static void look_again(void) {
 
 static void refresh(uint64_t now) {
     uint64_t looked_at = atomic_load_explicit(&view.looked_at_ms, memory_order_acquire);
-    if (looked_at && now - looked_at < LOOK_AGAIN_MS)
+    if (looked_at && (int64_t)(now - looked_at) < LOOK_AGAIN_MS)
         return;
+    struct guard guard = guard_enter();
     enum claim claimed = claim(&view.writer);
-    if (claimed == CLAIM_BUSY)
-        return;
-    if (claimed == CLAIM_INHERITED) { /* what the parent's thread left half done */
-        memset(view.identities, 0, sizeof view.identities);
-        atomic_store_explicit(&view.own_names[0], 0, memory_order_relaxed);
+    if (claimed != CLAIM_BUSY) {
+        if (claimed == CLAIM_INHERITED) { /* what the parent's thread left half done */
+            memset(view.identities, 0, sizeof view.identities);
+            atomic_store_explicit(&view.own_names[0], 0, memory_order_relaxed);
+        }
+        look_again();
+        atomic_store_explicit(&view.looked_at_ms, now ? now : 1, memory_order_release);
+        release(&view.writer);
     }
-    look_again();
-    atomic_store_explicit(&view.looked_at_ms, now ? now : 1, memory_order_release);
-    release(&view.writer);
+    guard_leave(guard);
 }
 
 static bool look(uint64_t now, uint64_t hash, struct facts *facts) {
@@ -180,12 +182,14 @@ static bool look(uint64_t now, uint64_t hash, struct facts *facts) {
 }
 
 /* What is true for a name of this hash. False: nobody knows just now. */
-bool view_look(uint64_t hash, struct facts *facts) {
-    int waited_ms = 0;
-    uint64_t now = now_ms();
+bool view_look(uint64_t hash, uint64_t now, struct facts *facts) {
     refresh(now);
-    while (!look(now, hash, facts))
-        if (!await_claimant(&view.writer, &waited_ms))
-            return look(now, hash, facts); /* the writer may have ended since */
-    return true;
+    if (look(now, hash, facts))
+        return true;
+    struct guard guard = guard_enter();
+    int waited_ms = 0;
+    while (await_claimant(&view.writer, &waited_ms) && !look(now, hash, facts))
+        ;
+    guard_leave(guard);
+    return look(now, hash, facts); /* the writer may have ended since */
 }
