@@ -198,7 +198,8 @@ static int patience_ms(uint64_t now) {
     uint64_t probe = atomic_load_explicit(&next_probe_ms, memory_order_relaxed);
     if (probe == 0)
         return NW_SILENCE_MS;
-    bool has_moved = server == SERVER_ALIVE && heartbeat_ms > atomic_load_explicit(&left_alone_ms, memory_order_relaxed);
+    bool has_moved =
+        server == SERVER_ALIVE && heartbeat_ms > atomic_load_explicit(&left_alone_ms, memory_order_relaxed);
     if ((now < probe && !has_moved) || !atomic_compare_exchange_strong(&next_probe_ms, &probe, now + PROBE_EVERY_MS))
         return 0;
     atomic_store_explicit(&left_alone_ms, now, memory_order_relaxed);

@@ -11,8 +11,18 @@ static bool is_digit(char byte) {
     return byte >= '0' && byte <= '9';
 }
 
-static bool is_name_byte(char byte) {
-    return (byte >= 'a' && byte <= 'z') || is_digit(byte) || byte == '-' || byte == '_' || byte == '.';
+/* Each byte of a host name in lower case; 0 for every other. */
+#define SAME(byte) [byte] = byte
+#define LOWER(byte) [byte] = byte, [byte - 0x20] = byte
+static const uint8_t FOLDED[256] = {SAME('-'),  SAME('.'),  SAME('_'),  SAME('0'),  SAME('1'),  SAME('2'),  SAME('3'),
+                                    SAME('4'),  SAME('5'),  SAME('6'),  SAME('7'),  SAME('8'),  SAME('9'),  LOWER('a'),
+                                    LOWER('b'), LOWER('c'), LOWER('d'), LOWER('e'), LOWER('f'), LOWER('g'), LOWER('h'),
+                                    LOWER('i'), LOWER('j'), LOWER('k'), LOWER('l'), LOWER('m'), LOWER('n'), LOWER('o'),
+                                    LOWER('p'), LOWER('q'), LOWER('r'), LOWER('s'), LOWER('t'), LOWER('u'), LOWER('v'),
+                                    LOWER('w'), LOWER('x'), LOWER('y'), LOWER('z')};
+
+static bool is_label_length(size_t length) {
+    return length - 1 < NW_LABEL_BYTES_MAX; /* 0 wraps round */
 }
 
 /* Copies a plain host name; counts its dots. False for all that libc treats in a way of its own: addresses in any
@@ -21,38 +31,39 @@ static bool copy_name(const char *name, struct question *question, unsigned *dot
     size_t length = 0, label = 0;
     bool all_numeric = true;
     *dots = 0;
-    *absolute = false;
     if (name[0] == '-')
         return false;
-    for (; name[length]; length++) {
-        char byte = lower(name[length]);
-        if (length > NW_NAME_BYTES_MAX || !is_name_byte(byte))
-            return false;
-        if (byte == '.') {
-            if (label == 0)
-                return false;
-            label = 0;
-            if (!name[length + 1]) {
-                *absolute = true;
-                break;
-            }
-            ++*dots;
-        } else {
-            if (label == 0 && !is_digit(byte))
-                all_numeric = false;
-            if (++label > NW_LABEL_BYTES_MAX)
-                return false;
-        }
-        if (length >= NW_NAME_BYTES_MAX)
+    for (uint8_t byte; (byte = FOLDED[(uint8_t)name[length]]); length++) {
+        if (length > NW_NAME_BYTES_MAX) /* one more than a name may have, for the final dot */
             return false;
         question->spelled[length] = name[length];
-        question->name[length] = byte;
+        question->name[length] = (char)byte;
+        if (byte != '.')
+            continue;
+        if (!is_label_length(length - label))
+            return false;
+        all_numeric &= is_digit(name[label]);
+        label = length + 1;
+        ++*dots;
     }
+    if (name[length] || length == 0)
+        return false;
+    *absolute = label == length;
+    if (*absolute) {
+        length--;
+        --*dots;
+    } else if (!is_label_length(length - label)) {
+        return false;
+    } else {
+        all_numeric &= is_digit(name[label]);
+    }
+    if (length > NW_NAME_BYTES_MAX)
+        return false;
     question->spelled[length] = '\0';
-    question->length = (uint8_t)length;
     memset(question->name + length, 0, 16); /* more than the key's padding; KEY_BYTES has room for it */
+    question->length = (uint8_t)length;
     question->asked = name;
-    return length > 0 && !all_numeric;
+    return !all_numeric;
 }
 
 /* True when the name is the suffix, or ends in a dot and the suffix. */
@@ -84,10 +95,18 @@ static bool is_bypassed(const struct question *question, const char *list) {
 
 /* Names that belong to this machine or this link, whatever a server says (RFC 6761, RFC 6762, systemd's modules). */
 static bool is_local_name(const struct question *question, unsigned dots) {
-    if (is_under(question, "cluster.local", 13))
-        return false; /* Kubernetes': in the DNS like any other, and what a node's cache is asked for most */
-    return is_under(question, "localhost", 9) || is_under(question, "localdomain", 11) ||
-           is_under(question, "local", 5) || (dots == 0 && question->name[0] == '_');
+    if (dots == 0 && question->name[0] == '_')
+        return true;
+    switch (question->name[question->length - 1]) {
+    case 'l': /* Kubernetes' names are in the DNS like any other, and what a node's cache is asked for most */
+        return is_under(question, "local", 5) && !is_under(question, "cluster.local", 13);
+    case 't':
+        return is_under(question, "localhost", 9);
+    case 'n':
+        return is_under(question, "localdomain", 11);
+    default:
+        return false;
+    }
 }
 
 /* The part of glibc's struct __res_state that has not moved since 2.2. */

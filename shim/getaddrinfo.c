@@ -161,7 +161,7 @@ OWN_FRAME static int resolve(const struct question *question, struct request *re
 }
 
 static int from_cache(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **result) {
-    struct guard guard = guard_enter();
+    int errno_before = errno;
     struct question question;
     struct request request;
     int error = TO_LIBC;
@@ -169,7 +169,7 @@ static int from_cache(const char *node, const char *service, const struct addrin
         error = resolve(&question, &request, service, result);
         interfaces_end(&request.interfaces);
     }
-    guard_leave(guard);
+    errno = errno_before;
     return error;
 }
 

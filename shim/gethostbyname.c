@@ -72,15 +72,13 @@ OWN_FRAME static int resolve(const struct question *question, int family, const 
 }
 
 static int from_cache(const char *name, int family, const struct place *place, struct hostent **found, int *h_error) {
-    struct guard guard = guard_enter();
+    int errno_before = errno;
     struct question question;
     int error = TO_LIBC;
     *found = NULL;
     if ((family == AF_INET || family == AF_INET6) && eligible(name, &question))
         error = resolve(&question, family, place, found, h_error);
-    if (on_glibc() && (error == ERANGE || error == EAGAIN))
-        guard.error = error;
-    guard_leave(guard);
+    errno = on_glibc() && (error == ERANGE || error == EAGAIN) ? error : errno_before;
     return error;
 }
 

@@ -1,7 +1,8 @@
 /* The map of this folder. A call comes in at getaddrinfo.c or gethostbyname.c; eligible.c decides whether the cache may
  * answer it, as the container's own files (view.c) and the user (settings.c) have it; table.c looks into the published
- * table, else client.c asks the server; answer.c reads the record; order.c sorts as this libc sorts; addrinfo.c and hostent.c give the result this libc's shape. Whatever is not
- * ours or goes wrong is handed to the real function (real.c). */
+ * table, else client.c asks the server; answer.c reads the record; order.c sorts as this libc sorts; addrinfo.c and
+ * hostent.c give the result this libc's shape. Whatever is not ours or goes wrong is handed to the real function
+ * (real.c). */
 #ifndef NAMEWELL_LOOKUP_H
 #define NAMEWELL_LOOKUP_H
 
@@ -127,12 +128,12 @@ void gaiconf_read(struct words *, struct switches *);
 
 /* eligible.c */
 struct question {
-    const char *asked; /* as the application wrote it, final dot and all */
+    const char *asked;      /* as the application wrote it, final dot and all */
     bool negative_is_final; /* or else libc is asked as well, for it may know more */
     bool failure_is_final;
-    bool own_order; /* by gai.conf */
-    uint64_t now;   /* tick_ms() */
-    uint64_t hash;  /* key_hash() */
+    bool own_order;                      /* by gai.conf */
+    uint64_t now;                        /* tick_ms() */
+    uint64_t hash;                       /* key_hash() */
     char spelled[NW_NAME_BYTES_MAX + 1]; /* without the final dot */
     /* In lower case, its length before it and zeros to a multiple of 16 after it: the key of the table. */
     _Alignas(16) uint8_t length;

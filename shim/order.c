@@ -37,16 +37,21 @@ size_t take_addresses(const struct answer *answer, uint32_t rotation, bool mappe
                       struct destination *into) {
     if (answer->outcome != NW_OUTCOME_DATA)
         return 0;
-    size_t bytes = answer->type == NW_TYPE_A ? 4 : 16;
+    size_t next = rotation % answer->count;
     for (size_t i = 0; i < answer->count; i++) {
         struct destination *destination = &into[i];
-        *destination = (struct destination){.family = bytes == 4 && !mapped ? AF_INET : AF_INET6, .port = port};
+        *destination = (struct destination){.family = AF_INET6, .port = port};
         uint8_t *address = destination->address;
-        if (mapped && bytes == 4) {
+        if (answer->type == NW_TYPE_AAAA) {
+            memcpy(address, answer->data + 16 * next, 16);
+        } else if (mapped) {
             address[10] = address[11] = 0xff;
-            address += 12;
+            memcpy(address + 12, answer->data + 4 * next, 4);
+        } else {
+            destination->family = AF_INET;
+            memcpy(address, answer->data + 4 * next, 4);
         }
-        memcpy(address, answer->data + bytes * ((i + rotation) % answer->count), bytes);
+        next = next + 1 == answer->count ? 0 : next + 1;
     }
     return answer->count;
 }

@@ -35,7 +35,9 @@ static int ask_libc(const char *service, int socktype, int protocol, int flags, 
                     *list = NULL;
     if (!libc || !libc_free)
         return TO_LIBC;
+    struct guard guard = guard_enter();
     int error = libc(NULL, service, &hints, &list);
+    guard_leave(guard);
     if (error)
         return error == EAI_SERVICE || error == EAI_NONAME ? error : TO_LIBC;
     *count = 0;

@@ -101,24 +101,33 @@ static const char *environment(const char *name) {
     return getenv(name);
 }
 
-/* NULL when another thread does not come to an end with reading them: that call goes to libc. */
-const struct settings *settings(void) {
-    static struct settings the_settings;
+static struct settings the_settings;
+static _Atomic bool ready;
+
+/* False when another thread does not come to an end with it. */
+OWN_FRAME static bool read_once(void) {
     static _Atomic uint64_t reader;
-    static _Atomic bool ready;
-    if (atomic_load_explicit(&ready, memory_order_acquire))
-        return &the_settings;
     for (int waited_ms = 0; claim(&reader) == CLAIM_BUSY;) {
         bool waited = await_claimant(&reader, &waited_ms);
         if (atomic_load_explicit(&ready, memory_order_acquire))
-            return &the_settings;
+            return true;
         if (!waited && waited_ms >= CLAIMANT_MS_MAX)
-            return NULL;
+            return false;
     }
     if (!atomic_load_explicit(&ready, memory_order_acquire)) {
         settings_read(&the_settings, environment, getauxval(AT_SECURE) != 0);
         atomic_store_explicit(&ready, true, memory_order_release);
     }
     release(&reader);
-    return &the_settings;
+    return true;
+}
+
+/* NULL when they are not there yet: that call goes to libc. */
+const struct settings *settings(void) {
+    if (atomic_load_explicit(&ready, memory_order_acquire))
+        return &the_settings;
+    struct guard guard = guard_enter();
+    bool is_read = read_once();
+    guard_leave(guard);
+    return is_read ? &the_settings : NULL;
 }

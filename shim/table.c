@@ -1,6 +1,6 @@
-/* The published table (assembly/layout.ts draws it): mapped read-only at first use, its descriptor closed at once. A look
- * probes one set, copies the slot out and believes nothing but the copy: no lock, no waiting, no system call. Whatever
- * does not hold is a miss. */
+/* The published table (assembly/layout.ts draws it): mapped read-only at first use, its descriptor closed at once. A
+ * look probes one set, copies the slot out and believes nothing but the copy: no lock, no waiting, no system call.
+ * Whatever does not hold is a miss. */
 #include "lookup.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -143,8 +143,8 @@ static struct map *map_file(int fd, uint32_t set_count) {
 static void use(struct map *map) {
     struct map *old = atomic_exchange(&current, map);
     if (old && old != map) /* lets the old file's memory go */
-        mmap((void *)(uintptr_t)old->base, old->bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE,
-             -1, 0);
+        mmap((void *)(uintptr_t)old->base, old->bytes, PROT_READ,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
 }
 
 /* fstat() is no symbol of glibc before 2.33. */
@@ -260,7 +260,8 @@ static uint32_t look(const struct map *map, const struct question *question, uin
 }
 
 static void note(const struct map *map, const struct question *question, uint32_t slot, const struct answer *answer) {
-    usage_note(map->base + NW_HEADER_EPOCH, slot, answer->generation, answer->refresh_ms <= question->now, question->now);
+    usage_note(map->base + NW_HEADER_EPOCH, slot, answer->generation, answer->refresh_ms <= question->now,
+               question->now);
 }
 
 /* True: the reply holds a fresh answer for each family. */

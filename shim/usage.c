@@ -67,7 +67,8 @@ static void tell_counts(const uint8_t *epoch, uint64_t now) {
 /* A hit in the table with this epoch. */
 void usage_note(const uint8_t *epoch, uint32_t slot, uint16_t generation, bool is_due, uint64_t now) {
     _Atomic uint64_t *place = &uses[slot % NW_USE_ENTRIES_MAX];
-    uint64_t seen = atomic_load_explicit(place, memory_order_relaxed), own = (uint64_t)slot << 32 | (uint64_t)generation << 16;
+    uint64_t seen = atomic_load_explicit(place, memory_order_relaxed),
+             own = (uint64_t)slot << 32 | (uint64_t)generation << 16;
     uint64_t use = (seen & ENTRY & ~(DUE | TOUCHED)) == own ? seen : own;
     if ((use & HITS_MAX) != HITS_MAX)
         use++;
