@@ -12,6 +12,12 @@ export function muslMissing(): string | undefined {
   return "musl-gcc is missing: apt-get install musl-tools";
 }
 
+/** Why a tool of the machine cannot be used, or undefined. Tests skip with this reason, except under CI=true. */
+export function toolMissing(command: string, debianPackage: string): string | undefined {
+  if (process.env.CI === "true" || spawnSync("sh", ["-c", `command -v ${command}`]).status === 0) return undefined;
+  return `${command} is missing: apt-get install ${debianPackage}`;
+}
+
 /** The path of a client.so made with these flags besides its own, for what a test has to hold still or do without. */
 export function buildClient(title: string, flags: string): string {
   const target = path.join(ROOT, "build", "test", `client-${title}.so`);

@@ -5,7 +5,15 @@ import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as layout from "../../assembly/layout.ts";
-import { answerFrame, type Question, type RecordOptions, readQuestion, sealedRecord } from "./serverFrames.ts";
+import {
+  answerFrame,
+  type Question,
+  type RecordOptions,
+  readQuestion,
+  readUses,
+  sealedRecord,
+  type Uses,
+} from "./serverFrames.ts";
 
 /** What is known of a name: its canonical chain, its addresses, or how the looking-up ends. */
 export type Entry = { chain?: string[]; a?: string[] | number; aaaa?: string[] | number };
@@ -57,6 +65,8 @@ export type ScriptedServer = {
   socketPath: string;
   /** All whole questions so far. */
   questions: Question[];
+  /** All that clients have told of their hits in the table. */
+  told: Uses[];
   connections(): number;
   openConnections(): number;
   /** From now on. */
@@ -68,6 +78,7 @@ export async function scriptedServer(behaviour: Behaviour): Promise<ScriptedServ
   const directory = mkdtempSync(join(tmpdir(), "namewell-socket-"));
   const socketPath = join(directory, "dns.sock");
   const questions: Question[] = [];
+  const told: Uses[] = [];
   const open = new Set<Socket>();
   let connections = 0;
   let present = behaviour;
@@ -83,7 +94,9 @@ export async function scriptedServer(behaviour: Behaviour): Promise<ScriptedServ
         if (present !== staysSilent) socket.write(received);
         received = Buffer.alloc(0);
       }
-      const question = readQuestion(received);
+      const uses = readUses(received);
+      if (uses) told.push(uses);
+      const question = received[layout.FRAME_KIND] === layout.KIND_QUESTION && readQuestion(received);
       if (!question) return;
       received = Buffer.alloc(0);
       questions.push(question);
@@ -97,6 +110,7 @@ export async function scriptedServer(behaviour: Behaviour): Promise<ScriptedServ
     directory,
     socketPath,
     questions,
+    told,
     connections: () => connections,
     openConnections: () => open.size,
     behave(next) {

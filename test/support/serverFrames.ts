@@ -85,3 +85,26 @@ export function readQuestion(bytes: Buffer): Question | undefined {
   }
   return { families: bytes.readUInt8(layout.QUESTION_FAMILIES), names };
 }
+
+export type Uses = {
+  kind: "touch" | "hits";
+  epoch: bigint;
+  entries: { slot: number; generation: number; hits: number }[];
+};
+
+/** Undefined while the bytes are not yet a whole frame that tells of hits. */
+export function readUses(bytes: Buffer): Uses | undefined {
+  const kinds = { [layout.KIND_TOUCH]: "touch", [layout.KIND_HITS]: "hits" } as const;
+  const kind = kinds[bytes[layout.FRAME_KIND] as keyof typeof kinds];
+  if (!kind || bytes.length < layout.USE_ENTRIES || bytes.length < bytes.readUInt32BE(layout.FRAME_LENGTH))
+    return undefined;
+  const entries = [];
+  for (let at = layout.USE_ENTRIES; at < bytes.length; at += layout.USE_ENTRY_BYTES) {
+    entries.push({
+      slot: bytes.readUInt32BE(at + layout.USE_SLOT),
+      generation: bytes.readUInt16BE(at + layout.USE_GENERATION),
+      hits: bytes.readUInt16BE(at + layout.USE_HITS),
+    });
+  }
+  return { kind, epoch: bytes.readBigUInt64LE(layout.USE_EPOCH), entries };
+}
