@@ -219,7 +219,8 @@ for (const libc of ["glibc", "musl"] as const) {
     });
 
     it("gives up a retired table that nothing takes the place of", async () => {
-      const running = (publish(WWW), answers(again(25)));
+      publish(WWW);
+      const running = answers(again(25));
       await new Promise((resolve) => setTimeout(resolve, 500));
       table?.retire();
       rmSync(path);
