@@ -27,22 +27,23 @@ static void write_address(const struct destination *destination, uint16_t port, 
 struct addrinfo *addrinfo_glibc(const struct destination *destinations, size_t count, const struct service *services,
                                 size_t service_count, int flags, const char *canonical) {
     struct addrinfo *first = NULL, **next = &first;
-    for (size_t i = 0; i < count * service_count; i++) {
-        const struct destination *destination = &destinations[i / service_count];
-        const struct service *service = &services[i % service_count];
-        struct addrinfo *entry = *next = malloc(sizeof *entry + address_bytes(destination));
-        if (!entry)
-            goto no_memory;
-        *entry = (struct addrinfo){.ai_flags = flags,
-                                   .ai_family = destination->family,
-                                   .ai_socktype = service->socktype,
-                                   .ai_protocol = service->protocol,
-                                   .ai_addrlen = address_bytes(destination),
-                                   .ai_addr = (struct sockaddr *)(void *)(entry + 1)};
-        write_address(destination, service->port, entry->ai_addr);
-        next = &entry->ai_next;
+    for (const struct destination *destination = destinations; destination < destinations + count; destination++) {
+        socklen_t bytes = address_bytes(destination);
+        for (const struct service *service = services; service < services + service_count; service++) {
+            struct addrinfo *entry = *next = malloc(sizeof *entry + bytes);
+            if (!entry)
+                goto no_memory;
+            *entry = (struct addrinfo){.ai_flags = flags,
+                                       .ai_family = destination->family,
+                                       .ai_socktype = service->socktype,
+                                       .ai_protocol = service->protocol,
+                                       .ai_addrlen = bytes,
+                                       .ai_addr = (struct sockaddr *)(void *)(entry + 1)};
+            write_address(destination, service->port, entry->ai_addr);
+            next = &entry->ai_next;
+        }
     }
-    if (canonical) {
+    if (first && canonical) {
         size_t bytes = strlen(canonical) + 1;
         first->ai_canonname = malloc(bytes);
         if (!first->ai_canonname)

@@ -31,8 +31,8 @@ static bool understand(const struct addrinfo *hints, struct request *request) {
 }
 
 /* musl's test of AI_ADDRCONFIG: can the family's loopback address be reached? */
-static bool musl_has(int family) {
-    struct destination loopback = {.family = (uint16_t)family, .port = 65535};
+static bool musl_has(int family, bool *lasting) {
+    struct destination loopback = {.family = (uint16_t)family, .port = MUSL_PORT};
     uint8_t source[16];
     int fd = -1;
     if (family == AF_INET)
@@ -40,6 +40,7 @@ static bool musl_has(int family) {
     else
         loopback.address[15] = 1;
     bool reached = source_of(&loopback, source, &fd);
+    *lasting &= reached || is_lasting(errno);
     if (fd >= 0)
         close(fd);
     return reached;
@@ -47,19 +48,25 @@ static bool musl_has(int family) {
 
 /* AI_ADDRCONFIG: narrows the family to what this machine has. False: it has not what was asked for. */
 static bool configure(struct request *request) {
-    bool v4, v6;
     if (!(request->flags & AI_ADDRCONFIG))
         return true;
-    if (on_glibc()) {
-        interfaces_read(&request->interfaces);
-        request->knows_interfaces = true;
-        v4 = request->interfaces.has_v4, v6 = request->interfaces.has_v6;
-    } else {
-        v4 = request->family == AF_INET6 || musl_has(AF_INET);
-        v6 = request->family == AF_INET || musl_has(AF_INET6);
-        if (!v4 && !v6)
-            return false;
+    uint64_t now = tick_ms();
+    bool v4, v6, lasting = true;
+    if (!families_find(&v4, &v6, now)) {
+        struct guard guard = guard_enter();
+        if (on_glibc()) {
+            interfaces_read(&request->interfaces);
+            request->knows_interfaces = true;
+            v4 = request->interfaces.has_v4, v6 = request->interfaces.has_v6, lasting = request->interfaces.lasting;
+        } else {
+            v4 = musl_has(AF_INET, &lasting), v6 = musl_has(AF_INET6, &lasting);
+        }
+        guard_leave(guard);
+        if (lasting)
+            families_keep(v4, v6, now);
     }
+    if (request->family == AF_UNSPEC && !v4 && !v6)
+        return on_glibc();
     if (request->family == AF_UNSPEC && v4 != v6)
         request->family = v4 ? AF_INET : AF_INET6;
     return request->family == AF_UNSPEC || (request->family == AF_INET ? v4 : v6);
@@ -116,10 +123,10 @@ OWN_FRAME static int build(const struct question *question, const struct request
     if (count > FEW_DESTINATIONS && !(destinations = malloc(count * sizeof *destinations)))
         return EAI_MEMORY;
     uint32_t turn = rotation(question);
-    uint16_t port = services[0].port;
+    uint16_t port = glibc ? services[0].port : MUSL_PORT;
     size_t taken = takes_a ? take_addresses(&reply->a, turn, request->mapped, port, destinations) : 0;
     take_addresses(&reply->aaaa, turn, false, port, destinations + taken);
-    order(destinations, count, request->knows_interfaces ? &request->interfaces : NULL);
+    order(destinations, count, request->knows_interfaces ? &request->interfaces : NULL, tick_ms());
 
     char buffer[NW_NAME_BYTES_MAX + 1];
     const char *canonical = canonical_of(question, canonical_from, buffer);

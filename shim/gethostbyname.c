@@ -37,9 +37,9 @@ OWN_FRAME static int build(const struct question *question, const struct answer 
     struct destination few[FEW_DESTINATIONS], *destinations = few;
     if (answer->count > FEW_DESTINATIONS && !(destinations = malloc(answer->count * sizeof *destinations)))
         return TO_LIBC;
-    take_addresses(answer, rotation(question), false, 0, destinations);
+    take_addresses(answer, rotation(question), false, MUSL_PORT, destinations);
     if (!on_glibc()) /* glibc sorts in getaddrinfo only */
-        order_musl(destinations, answer->count);
+        order(destinations, answer->count, NULL, tick_ms());
     int error = TO_LIBC;
     if (!place->writer || claim(place->writer) != CLAIM_BUSY) {
         error = hostent_write(question, answer, destinations, place->host, place->buffer, place->size);

@@ -89,16 +89,17 @@ static bool read_addresses(int fd, uint8_t *buffer, struct interfaces *interface
 }
 
 void interfaces_read(struct interfaces *interfaces) {
-    *interfaces = (struct interfaces){0};
+    *interfaces = (struct interfaces){.lasting = true};
+    errno = 0;
     uint8_t *buffer = malloc(BUFFER_BYTES); /* too much for a small stack */
     int fd = buffer ? socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE) : -1;
-    bool good = fd >= 0 && read_addresses(fd, buffer, interfaces);
+    bool good = fd >= 0 && read_addresses(fd, buffer, interfaces), lasting = good || is_lasting(errno);
     if (fd >= 0)
         close(fd);
     free(buffer);
     if (!good) { /* as glibc: who cannot know assumes both */
         interfaces_end(interfaces);
-        *interfaces = (struct interfaces){.has_v4 = true, .has_v6 = true};
+        *interfaces = (struct interfaces){.has_v4 = true, .has_v6 = true, .lasting = lasting};
     }
 }
 

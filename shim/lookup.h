@@ -1,8 +1,8 @@
 /* The map of this folder. A call comes in at getaddrinfo.c or gethostbyname.c; eligible.c decides whether the cache may
  * answer it, as the container's own files (view.c) and the user (settings.c) have it; table.c looks into the published
- * table, else client.c asks the server; answer.c reads the record; order.c sorts as this libc sorts; addrinfo.c and
- * hostent.c give the result this libc's shape. Whatever is not ours or goes wrong is handed to the real function
- * (real.c). */
+ * table, else client.c asks the server; answer.c reads the record; order.c sorts as this libc sorts, by what routes.c
+ * keeps; addrinfo.c and hostent.c give the result this libc's shape. Whatever is not ours or goes wrong is handed to the
+ * real function (real.c). */
 #ifndef NAMEWELL_LOOKUP_H
 #define NAMEWELL_LOOKUP_H
 
@@ -187,6 +187,7 @@ struct interface_address {
 };
 struct interfaces {
     bool has_v4, has_v6;
+    bool lasting;                        /* or else the kernel would perhaps say more the next time */
     struct interface_address *addresses; /* malloc'd */
     size_t count;
 };
@@ -197,22 +198,26 @@ void interfaces_end(struct interfaces *);
 struct destination {
     uint8_t address[16]; /* v4 in the first four */
     uint16_t family;
-    uint16_t port; /* network order */
-    bool usable, scope_matches, label_matches, deprecated, home, native;
-    uint8_t scope, precedence, common_bits;
-    uint32_t interface_index;
-    uint32_t key;
+    uint16_t port; /* network order; the one that this libc asks for a route with */
+    uint32_t key;  /* the greater goes first; 0: not learned */
 };
+#define KEY_BITS 24
+#define MUSL_PORT 0xffff
 uint32_t rotation(const struct question *);
 #define FEW_DESTINATIONS 8
 size_t take_addresses(const struct answer *, uint32_t rotation, bool mapped, uint16_t port, struct destination *);
-void order(struct destination *, size_t count, const struct interfaces *known);
-void order_glibc(struct destination *, size_t count, const struct interfaces *);
-void order_musl(struct destination *, size_t count);
+void order(struct destination *, size_t count, const struct interfaces *known, uint64_t now_ms);
+void learn_glibc(struct destination *, const struct interfaces *, int *fd);
+void learn_musl(struct destination *);
 bool source_of(const struct destination *, uint8_t source[16], int *fd);
 unsigned common_bits(const uint8_t *, const uint8_t *, unsigned bytes);
-void sort_stable(struct destination *, size_t count,
-                 int (*compare)(const struct destination *, const struct destination *));
+
+/* routes.c: what was learned of them, kept for a second */
+void route_find(struct destination *, uint64_t now_ms);
+void route_keep(const struct destination *, uint64_t now_ms);
+bool families_find(bool *v4, bool *v6, uint64_t now_ms);
+void families_keep(bool v4, bool v6, uint64_t now_ms);
+bool is_lasting(int error);
 
 /* services.c */
 #define SERVICES_MAX 8

@@ -1,6 +1,7 @@
 /* The order of addresses: an rrset is rotated from call to call, so that no address gets all the load, and then sorted
  * as this libc sorts, stably. */
 #include "lookup.h"
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -17,7 +18,9 @@ uint32_t rotation(const struct question *question) {
     _Atomic uint32_t *own_calls = &calls[question->hash % COUNTERS];
     uint32_t turn = atomic_load_explicit(own_calls, memory_order_relaxed);
     atomic_store_explicit(own_calls, turn + 1, memory_order_relaxed);
-#ifndef NAMEWELL_STEADY /* a test build, to compare orders with libc's */
+#ifdef NAMEWELL_STEADY /* a test build, to compare orders with libc's */
+    turn = 0;
+#else
     static _Atomic uint32_t start;
     uint32_t began = atomic_load_explicit(&start, memory_order_relaxed);
     if (began == 0) {
@@ -56,19 +59,6 @@ size_t take_addresses(const struct answer *answer, uint32_t rotation, bool mappe
     return answer->count;
 }
 
-void order(struct destination *destinations, size_t count, const struct interfaces *known) {
-    if (!on_glibc()) {
-        order_musl(destinations, count);
-    } else if (known) {
-        order_glibc(destinations, count, known);
-    } else {
-        struct interfaces interfaces;
-        interfaces_read(&interfaces);
-        order_glibc(destinations, count, &interfaces);
-        interfaces_end(&interfaces);
-    }
-}
-
 unsigned common_bits(const uint8_t *a, const uint8_t *b, unsigned bytes) {
     for (unsigned i = 0; i < bytes; i++)
         if (a[i] != b[i])
@@ -102,14 +92,65 @@ bool source_of(const struct destination *destination, uint8_t source[16], int *f
     return true;
 }
 
-/* By insertion: answers are short, and equals keep their places. */
-void sort_stable(struct destination *destinations, size_t count,
-                 int (*compare)(const struct destination *, const struct destination *)) {
+/* What the kernel says of those that are not known; in a frame of its own, since a hit does without. */
+OWN_FRAME static void learn(struct destination *destinations, size_t count, const struct interfaces *known,
+                            uint64_t now_ms) {
+    bool glibc = on_glibc();
+    struct interfaces present = {.lasting = true};
+    struct guard guard = guard_enter();
+    if (glibc && !known)
+        interfaces_read(&present);
+    const struct interfaces *interfaces = known ? known : &present;
+    int fds[2] = {-1, -1};
+    for (size_t i = 0; i < count; i++) {
+        struct destination *destination = &destinations[i];
+        if (destination->key != 0)
+            continue;
+        errno = 0;
+        if (glibc)
+            learn_glibc(destination, interfaces, &fds[destination->family == AF_INET6]);
+        else
+            learn_musl(destination);
+        if (interfaces->lasting && (errno == 0 || is_lasting(errno)))
+            route_keep(destination, now_ms);
+    }
+    for (int i = 0; i < 2; i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+    interfaces_end(&present);
+    guard_leave(guard);
+}
+
+/* By insertion: answers are short, and equals keep their places. The key's last byte, the common bits, says nothing
+ * between two families on glibc. */
+static void sort(struct destination *destinations, size_t count, bool glibc) {
     for (size_t i = 1; i < count; i++) {
         struct destination moving = destinations[i];
         size_t place = i;
-        for (; place > 0 && compare(&destinations[place - 1], &moving) > 0; place--)
-            destinations[place] = destinations[place - 1];
-        destinations[place] = moving;
+        for (; place > 0; place--) {
+            const struct destination *before = &destinations[place - 1];
+            unsigned unheeded = glibc && before->family != moving.family ? 8 : 0;
+            if (before->key >> unheeded >= moving.key >> unheeded)
+                break;
+            destinations[place] = *before;
+        }
+        if (place != i)
+            destinations[place] = moving;
     }
+}
+
+/* As each libc does, one address is left alone, and musl leaves a list of v4 alone. */
+void order(struct destination *destinations, size_t count, const struct interfaces *known, uint64_t now_ms) {
+    bool glibc = on_glibc(), any_v6 = false, all_known = true;
+    for (size_t i = 0; i < count; i++)
+        any_v6 |= destinations[i].family == AF_INET6;
+    if (count < 2 || !(glibc || any_v6))
+        return;
+    for (size_t i = 0; i < count; i++) {
+        route_find(&destinations[i], now_ms);
+        all_known &= destinations[i].key != 0;
+    }
+    if (!all_known)
+        learn(destinations, count, known, now_ms);
+    sort(destinations, count, glibc);
 }

@@ -56,60 +56,34 @@ static bool is_native(int fd, uint32_t index) {
     return type != ARPHRD_TUNNEL && type != ARPHRD_TUNNEL6 && type != ARPHRD_SIT;
 }
 
-static void learn(struct destination *destination, const struct interfaces *interfaces, int *fd) {
+/* Rules 1 to 9 of RFC 3484, section 6, in their order, the first in the uppermost bits. glibc applies rule 7 only
+ * between two interfaces, which is no exception: one interface is of one kind. */
+void learn_glibc(struct destination *destination, const struct interfaces *interfaces, int *fd) {
     bool v4 = destination->family == AF_INET;
     uint8_t address[16] = {[10] = 0xff, 0xff}, source[16];
     memcpy(address + (v4 ? 12 : 0), destination->address, v4 ? 4 : 16);
-    destination->scope = scope_of(address, v4);
-    destination->precedence = look_up(PRECEDENCES, address);
-    destination->interface_index = UINT32_MAX;
-    destination->usable = source_of(destination, source, fd);
-    if (!destination->usable)
-        return;
-    destination->scope_matches = destination->scope == scope_of(source, v4);
-    destination->label_matches = look_up(LABELS, address) == look_up(LABELS, source);
-    unsigned subnet_bits = 32;
-    const struct interface_address *interface = interface_of(interfaces, source, v4);
-    if (interface) {
-        destination->deprecated = interface->deprecated;
-        destination->home = interface->home;
-        destination->interface_index = interface->index;
-        destination->native = is_native(*fd, interface->index);
-        subnet_bits = interface->prefix_bits ? interface->prefix_bits : 32;
+    unsigned scope = scope_of(address, v4), common = 0;
+    bool usable = source_of(destination, source, fd);
+    bool scope_matches = false, deprecated = false, home = false, label_matches = false, native = false;
+    if (usable) {
+        scope_matches = scope == scope_of(source, v4);
+        label_matches = look_up(LABELS, address) == look_up(LABELS, source);
+        unsigned subnet_bits = 32;
+        const struct interface_address *interface = interface_of(interfaces, source, v4);
+        if (interface) {
+            deprecated = interface->deprecated;
+            home = interface->home;
+            native = is_native(*fd, interface->index);
+            subnet_bits = interface->prefix_bits ? interface->prefix_bits : 32;
+        }
+        common = common_bits(address, source, 16);
+        common = !v4 ? common : common - 96 >= subnet_bits ? common - 96 : 0;
     }
-    unsigned common = common_bits(address, source, 16);
-    destination->common_bits = (uint8_t)(!v4 ? common : common - 96 >= subnet_bits ? common - 96 : 0);
-}
-
-/* Negative: a goes first. Rules as numbered in RFC 3484, section 6. */
-static int compare(const struct destination *a, const struct destination *b) {
-    if (a->usable != b->usable)
-        return b->usable - a->usable;
-    if (a->scope_matches != b->scope_matches) /* 2 */
-        return b->scope_matches - a->scope_matches;
-    if (a->deprecated != b->deprecated)
-        return a->deprecated - b->deprecated;
-    if (a->home != b->home)
-        return b->home - a->home;
-    if (a->label_matches != b->label_matches)
-        return b->label_matches - a->label_matches;
-    if (a->precedence != b->precedence)
-        return b->precedence - a->precedence;
-    if (a->interface_index != b->interface_index && a->native != b->native) /* 7 */
-        return b->native - a->native;
-    if (a->scope != b->scope)
-        return a->scope - b->scope;
-    return a->family == b->family ? b->common_bits - a->common_bits : 0; /* 9 */
-}
-
-void order_glibc(struct destination *destinations, size_t count, const struct interfaces *interfaces) {
-    if (count < 2)
-        return;
-    int fds[2] = {-1, -1};
-    for (size_t i = 0; i < count; i++)
-        learn(&destinations[i], interfaces, &fds[destinations[i].family == AF_INET6]);
-    for (int i = 0; i < 2; i++)
-        if (fds[i] >= 0)
-            close(fds[i]);
-    sort_stable(destinations, count, compare);
+    const struct {
+        unsigned bits, value;
+    } rules[] = {{1, usable}, {1, scope_matches}, {1, !deprecated},
+                 {1, home},   {1, label_matches}, {6, look_up(PRECEDENCES, address)},
+                 {1, native}, {4, 15 - scope},    {8, common}};
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+        destination->key = destination->key << rules[i].bits | rules[i].value;
 }

@@ -32,36 +32,23 @@ static unsigned scope_of(const uint8_t address[16]) {
     return 14;
 }
 
-static int greater_key_first(const struct destination *a, const struct destination *b) {
-    return a->key < b->key ? 1 : a->key > b->key ? -1 : 0;
-}
-
-void order_musl(struct destination *destinations, size_t count) {
-    size_t v4 = 0;
-    while (v4 < count && destinations[v4].family == AF_INET)
-        v4++;
-    if (count < 2 || v4 == count)
-        return;
-    for (size_t i = 0; i < count; i++) {
-        struct destination *destination = &destinations[i];
-        uint8_t address[16] = {[10] = 0xff, 0xff}, source[16];
-        if (destination->family == AF_INET)
-            memcpy(address + 12, destination->address, 4);
-        else
-            memcpy(address, destination->address, 16);
-        const struct policy *policy = policy_of(address);
-        unsigned scope = scope_of(address);
-        struct destination with_musls_port = *destination;
-        with_musls_port.port = 65535;
-        int fd = -1;
-        destination->key = (uint32_t)policy->precedence << 20 | (15 - scope) << 16;
-        if (source_of(&with_musls_port, source, &fd)) {
-            destination->key |= 1u << 30 | common_bits(source, address, 16) << 8;
-            destination->key |= scope == scope_of(source) ? 1u << 29 : 0;
-            destination->key |= policy->label == policy_of(source)->label ? 1u << 28 : 0;
-        }
-        if (fd >= 0)
-            close(fd);
+/* With a socket for each, as musl has it: one free descriptor is enough. */
+void learn_musl(struct destination *destination) {
+    int fd = -1;
+    uint8_t address[16] = {[10] = 0xff, 0xff}, source[16];
+    if (destination->family == AF_INET)
+        memcpy(address + 12, destination->address, 4);
+    else
+        memcpy(address, destination->address, 16);
+    const struct policy *policy = policy_of(address);
+    unsigned scope = scope_of(address);
+    uint32_t key = (uint32_t)policy->precedence << 12 | (15 - scope) << 8;
+    if (source_of(destination, source, &fd)) {
+        key |= 1u << 22 | common_bits(source, address, 16);
+        key |= scope == scope_of(source) ? 1u << 21 : 0;
+        key |= policy->label == policy_of(source)->label ? 1u << 20 : 0;
     }
-    sort_stable(destinations, count, greater_key_first);
+    if (fd >= 0)
+        close(fd);
+    destination->key = key;
 }

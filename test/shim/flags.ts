@@ -9,10 +9,21 @@ export const SOURCES = readdirSync(SHIM)
   .filter((name) => name.endsWith(".c"))
   .map((name) => `${SHIM}${name}`);
 
+/** The whole library within the program: its hooks come before libc's functions there too. */
+const WHOLE = ["-D_GNU_SOURCE", `-I${SHIM}`, "-rdynamic", ...SOURCES];
 const SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
 
-/** The decoder alone. */
+/** A part alone, which the program includes. */
 export const DECODER_FLAGS = ["-D_GNU_SOURCE", `-I${SHIM}`, ...SANITIZERS];
 
-/** The whole library, instrumented, within the program: its hooks come before libc's functions there too. */
-export const INSTRUMENTED_FLAGS = [...DECODER_FLAGS, "-rdynamic", ...SOURCES];
+/** The whole library, instrumented. */
+export const INSTRUMENTED_FLAGS = [...WHOLE, ...SANITIZERS];
+
+/** The whole library, watched for races, with addresses that do not rotate. */
+export const WATCHED_FLAGS = [...WHOLE, "-fsanitize=thread", "-Wno-tsan", "-DNAMEWELL_STEADY"];
+
+/** What is kept of routes, alone, under either kind of sanitizer. */
+export const ROUTES_FLAGS = {
+  bounds: DECODER_FLAGS,
+  races: ["-D_GNU_SOURCE", `-I${SHIM}`, "-fsanitize=thread"],
+};

@@ -1,0 +1,2 @@
+/* orders.c with the whole library inside, for ThreadSanitizer: see flags.ts. */
+#include "orders.c"
