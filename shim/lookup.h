@@ -1,8 +1,8 @@
 /* The map of this folder. A call comes in at getaddrinfo.c or gethostbyname.c; eligible.c decides whether the cache may
  * answer it, as the container's own files (view.c) and the user (settings.c) have it; table.c looks into the published
  * table, else client.c asks the server; answer.c reads the record; order.c sorts as this libc sorts, by what routes.c
- * keeps; addrinfo.c and hostent.c give the result this libc's shape. Whatever is not ours or goes wrong is handed to the
- * real function (real.c). */
+ * keeps; addrinfo.c and hostent.c give the result this libc's shape. Whatever is not ours or goes wrong is handed to
+ * the real function (real.c). */
 #ifndef NAMEWELL_LOOKUP_H
 #define NAMEWELL_LOOKUP_H
 
