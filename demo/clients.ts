@@ -26,15 +26,20 @@ export const CLIENTS: readonly Client[] = [
   { title: "Ruby getaddrinfo", program: "ruby", arguments: (name) => ["-rsocket", "-e", RUBY_LOOKUP, name] },
 ];
 
-/** `python3 -c … NAME COUNT`: microseconds of the first lookup, and of one of COUNT more. */
+/**
+ * `python3 -c … NAME COUNT`: microseconds of the first lookup, and of one of COUNT more. One more after a second: with it a
+ * program tells the server of the hits that it has had.
+ */
 export const PYTHON_TIMES = `
 import socket, sys, time
 def look(count):
     began = time.perf_counter()
     for _ in range(count):
         socket.gethostbyname(sys.argv[1])
-    return round((time.perf_counter() - began) / count * 1e6)
+    return round((time.perf_counter() - began) / count * 1e6, 1)
 print(look(1), look(int(sys.argv[2])))
+time.sleep(1.1)
+look(1)
 `;
 
 export interface Run {

@@ -12,6 +12,7 @@ import { EXAMPLE_ZONE } from "./zone.ts";
 
 const NAMES = ["google.com", "github.com"];
 const MISSING_NAME = "no-such-name.namewell.example.";
+const LOOKUPS = 200;
 const PAGE_NAME = "page.namewell.example";
 const UPSTREAM_DELAY_MS = 20; // as far away as a real one
 const PAGE = "served by its name\n";
@@ -102,14 +103,14 @@ async function showClients(): Promise<void> {
 /** Where this machine's own resolver knows the name, its times stand beside the cache's. */
 async function showTimes(): Promise<void> {
   if (!isInstalled("python3")) return;
-  const name = given ? (NAMES[0] as string) : "api.namewell.example";
-  console.log(`\nOne lookup of ${name} inside a running Python program (µs): the first, then the mean of 200 more\n`);
-  const without = await run("python3", ["-c", PYTHON_TIMES, name + dot(), "200"], plain);
-  const warm = await run("python3", ["-c", PYTHON_TIMES, name + dot(), "200"], cached);
+  const name = NAMES[0] as string;
+  console.log(`\nOne lookup of ${name} inside a running Python program (µs): the first, then the mean of ${LOOKUPS} more\n`);
+  const without = await run("python3", ["-c", PYTHON_TIMES, name + dot(), `${LOOKUPS}`], plain);
+  const warm = await run("python3", ["-c", PYTHON_TIMES, name + dot(), `${LOOKUPS}`], cached);
   console.log(row("without the cache", ...(without.code === 0 ? without.stdout.trim().split(" ") : ["not found"])));
   console.log(row("with the cache", ...warm.stdout.trim().split(" ")));
   console.log();
-  check(warm.code === 0, `201 lookups of ${name} in one program all gave an address`);
+  check(warm.code === 0, `${LOOKUPS + 2} lookups of ${name} in one program all gave an address`);
 }
 
 async function showPage(): Promise<void> {
@@ -142,13 +143,14 @@ function showLog(): void {
 }
 
 function showCounts(asked: ReadonlyArray<{ name: string; type: string }>): void {
-  const hits = server.log.filter(({ msg }) => msg.startsWith("Cache hit")).length;
-  console.log(`\nAsked upstream: ${asked.length}. Hits: ${hits}.\n`);
+  const lines = server.log.filter(({ msg }) => msg.startsWith("Cache hit"));
+  const hits = lines.reduce((sum, line) => sum + Number(line.hits), 0);
+  console.log(`\nAsked upstream: ${asked.length}. Hits that the server knows of: ${hits}.\n`);
   for (const name of NAMES) {
     const count = asked.filter((entry) => entry.name === name && entry.type === "A").length;
     check(count === 1, `The upstream was asked once for the address of ${name}`);
   }
-  check(hits > 0, "All else came from the cache");
+  check(hits >= LOOKUPS, "All else came from the cache, most of it without asking the server");
 }
 
 /** getent asks only for families that this machine has an address of, loopback apart. */
