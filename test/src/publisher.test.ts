@@ -46,7 +46,7 @@ function server(options: Partial<TableOptions> = {}, isOn = true) {
     log,
     keep: (name: string, value = 1, count = 1, ttl = 60) => {
       const data = Array.from({ length: count }, (_, i) => address(value + i));
-      return cache.keep(makeRecord({ name, ttl, data }), nowMs());
+      return cache.keep(makeRecord({ name, ttl, data }), nowMs(), 0);
     },
     finds: (name: string) => cache.find({ name, type: layout.TYPE_A }, nowMs()) !== undefined,
   };
