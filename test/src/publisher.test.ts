@@ -244,6 +244,17 @@ describe("a start", () => {
     expect(file().equals(late.wasm.image)).toBe(true);
   });
 
+  it("makes a new file where the last one has been removed since it was read", () => {
+    started().stop();
+    const late = server();
+    late.prepare();
+    fs.rmSync(tablePath);
+    late.start();
+    late.keep("a.example");
+    expect(file().equals(late.wasm.image)).toBe(true);
+    late.wasm.check();
+  });
+
   it("forgets what it has read where another server has put its own table there since", () => {
     const first = started();
     first.keep("a.example");

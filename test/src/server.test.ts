@@ -433,6 +433,34 @@ describe("start and stop", () => {
     expect(fs.statSync(tablePath).ino).toBe(inode);
   });
 
+  it("knows all that it has answered after each of several kills in the middle of its work", async () => {
+    await serve();
+    const answered: string[] = [];
+    for (let round = 0; round < 4; round++) {
+      const askers = Array.from({ length: 8 }, async (_, asker) => {
+        for (let i = 0; ; i++) {
+          const name = `n${round}-${asker}-${i}.example`;
+          await askOnce(socketPath, [name]);
+          answered.push(name);
+        }
+      });
+      const ended = Promise.allSettled(askers); // each by the kill
+      const enough = answered.length + 150;
+      await until(() => answered.length > enough);
+      await server.stopped("SIGKILL");
+      await ended;
+      server = startAgain();
+      expect(await server.seen("Went on with")).toMatchObject({ dropped: 0 });
+      await server.seen("Listening");
+      const asked = upstream.asked.length;
+      const sample = answered.filter((_, i) => i % 7 === 0 || i > answered.length - 50);
+      for (const name of sample) {
+        expect(outcomeOf(only(await askOnce(socketPath, [name])))).toBe(layout.OUTCOME_NO_NAME);
+      }
+      expect(upstream.asked).toHaveLength(asked);
+    }
+  });
+
   it("writes nothing into the table from the moment on that dns.sock is gone", async () => {
     await serve({ DNS_CACHE_TIMEOUT_MS: "1500" }, () => undefined);
     const answer = askOnce(socketPath, ["google.com"]);
