@@ -162,6 +162,23 @@ describe("a start", () => {
     second.wasm.check();
   });
 
+  it("goes on with every entry of a table that is read in several pieces, and no damaged one", () => {
+    const first = started({ entries: 9000 });
+    const names = Array.from({ length: 500 }, (_, i) => `n${i}.example`);
+    for (const name of names) first.keep(name);
+    first.stop();
+    const damaged = file();
+    const last = damaged.lastIndexOf(".example") - 1;
+    damaged.write("x", last);
+    fs.writeFileSync(tablePath, damaged);
+    const second = started({ entries: 9000 });
+    expect(last).toBeGreaterThan(4 * 1024 * 1024);
+    expect(second.wasm.usedCount()).toBe(499);
+    expect(names.filter(second.finds)).toHaveLength(499);
+    expect(file().equals(second.wasm.image)).toBe(true);
+    second.wasm.check();
+  });
+
   it("publishes again what it had to empty", () => {
     const first = started();
     first.keep("a.example");
