@@ -8,10 +8,13 @@ import { DirectoryError, openDirectory } from "./directory.ts";
 import { createListener } from "./listener.ts";
 import { createLog } from "./log.ts";
 import { messageReader } from "./message.ts";
+import { createPublisher } from "./publisher.ts";
 import { createResolver } from "./resolver.ts";
 import { createResponder } from "./responder.ts";
 import { createAsk } from "./upstream/ask.ts";
 import { createExchange } from "./upstream/exchange.ts";
+import { createUsual } from "./upstream/usual.ts";
+import { createUsage } from "./usage.ts";
 import { loadWasm, type Wasm } from "./wasm.ts";
 
 const CLIENT_FILE = fileURLToPath(new URL("client.so", import.meta.url));
@@ -24,16 +27,20 @@ async function start(): Promise<void> {
   const upstreams = config.upstreams.map(upstreamText);
 
   const wasm = loadTable(config, upstreams);
-  const cache = createCache(wasm);
-  const exchange = createExchange({ readReply: messageReader(wasm).read, counters, log });
-  const ask = createAsk({ ...config, exchange, counters });
-  const resolve = createResolver({ cache, ask, counters, log });
-  const responder = createResponder({ resolve, timeoutMs: config.timeoutMs, counters, log });
-  const listener = createListener(responder, counters);
   const directory = openDirectory(config.directory, log);
+  const publisher = createPublisher({ ...directory, wasm, isOn: config.sharedTable, counters, log });
+  const cache = createCache(wasm, publisher.publish);
+  const exchange = createExchange({ readReply: messageReader(wasm).read, counters, log });
+  const usual = createUsual();
+  const ask = createAsk({ ...config, exchange, usual, counters });
+  const { resolve, refresh } = createResolver({ ...config, cache, ask, usual, counters, log });
+  const usage = createUsage({ cache, refresh, counters, log });
+  const responder = createResponder({ resolve, usage, timeoutMs: config.timeoutMs, counters, log });
+  const listener = createListener(responder, counters);
 
   async function stop(signal: NodeJS.Signals): Promise<void> {
     log.stopping(signal);
+    publisher.stop(); // before another server can start and go on with the table
     directory.leave();
     await listener.close(config.timeoutMs + STOP_GRACE_MS);
     log.stopped(counters);
@@ -50,7 +57,14 @@ async function start(): Promise<void> {
 
   await directory.refuseSecondServer();
   directory.installClient(CLIENT_FILE);
-  await directory.listen(listener.server);
+  publisher.prepare();
+  try {
+    await directory.listen(listener.server);
+  } catch (error) {
+    publisher.stop();
+    throw error;
+  }
+  publisher.start();
   log.listening(directory.socketPath, upstreams, config.entries);
 }
 

@@ -8,7 +8,16 @@ import * as layout from "../../assembly/layout.ts";
 import { type ServerProcess, startServer } from "../../demo/serverProcess.ts";
 import { startUpstream, type Upstream, type Zone } from "../../demo/upstream.ts";
 import { addressesOf, namesOf, outcomeOf } from "../../src/record.ts";
-import { askOnce, connectTo, frame, kindOf, questionFrame, type RawClient, recordsOf } from "../support/frames.ts";
+import {
+  askOnce,
+  connectTo,
+  frame,
+  kindOf,
+  questionFrame,
+  type RawClient,
+  recordsOf,
+  useFrame,
+} from "../support/frames.ts";
 
 const BOTH = layout.FAMILY_A | layout.FAMILY_AAAA;
 const ZONE: Zone = {
@@ -22,6 +31,7 @@ const ZONE: Zone = {
 };
 let directory: string;
 let socketPath: string;
+let tablePath: string;
 let upstream: Upstream;
 let server: ServerProcess;
 
@@ -46,6 +56,7 @@ async function until(isTrue: () => boolean): Promise<void> {
 beforeEach(() => {
   directory = fs.mkdtempSync(path.join(tmpdir(), "namewell-test-"));
   socketPath = path.join(directory, "dns.sock");
+  tablePath = path.join(directory, "cache.table");
 });
 afterEach(async () => {
   await server.stopped("SIGTERM");
@@ -232,6 +243,74 @@ describe("frames", () => {
   });
 });
 
+describe("what clients tell of the published table", () => {
+  /** Where a reader finds the only entry of the table. */
+  function published() {
+    const table = fs.readFileSync(tablePath);
+    for (let set = layout.HEADER_BYTES; set < table.length; set += layout.SET_BYTES) {
+      for (let way = 0; way < layout.WAYS; way++) {
+        if (table.readBigUInt64LE(set + way * layout.TAG_BYTES) === 0n) continue;
+        const record = table.subarray(set + layout.TAG_LINE_BYTES + way * layout.SLOT_BYTES);
+        const slot = ((set - layout.HEADER_BYTES) / layout.SET_BYTES) * layout.WAYS + way;
+        const epoch = table.subarray(layout.HEADER_EPOCH, layout.HEADER_EPOCH + 8);
+        return { slot, generation: record.readUInt16LE(layout.RECORD_GENERATION), epoch };
+      }
+    }
+    throw new Error("the table is empty");
+  }
+
+  it("has no answer, split as it may be, and the connection goes on", async () => {
+    await serve({ DNS_CACHE_ENTRIES: "64" });
+    await askOnce(socketPath, ["google.com"]);
+    const { epoch, ...entry } = published();
+    const told = useFrame(layout.KIND_HITS, epoch, [{ ...entry, hits: 7 }]);
+    for (let cut = 1; cut < told.length; cut++) {
+      const client = await connectTo(socketPath);
+      client.socket.write(told.subarray(0, cut));
+      await new Promise((resolve) => setTimeout(resolve, 2));
+      client.socket.write(Buffer.concat([told.subarray(cut), frame(layout.KIND_HELLO)]));
+      expect(kindOf((await client.frames(1))[0] as Buffer)).toBe(layout.KIND_HELLO);
+      client.socket.end();
+      expect(await client.ended()).toHaveLength(layout.FRAME_HEADER_BYTES);
+    }
+    const lines = () => server.log.filter(({ msg, hits }) => msg === "Cache hit google.com" && hits === 7);
+    await until(() => lines().length === told.length - 1);
+  });
+
+  it("is taken from a client that has left already", async () => {
+    await serve({ DNS_CACHE_ENTRIES: "64" });
+    await askOnce(socketPath, ["google.com"]);
+    const { epoch, ...entry } = published();
+    const client = await connectTo(socketPath);
+    client.socket.end(useFrame(layout.KIND_HITS, epoch, [{ ...entry, hits: 3 }]));
+    client.socket.destroySoon();
+    await until(() => server.log.some(({ msg, hits }) => msg === "Cache hit google.com" && hits === 3));
+  });
+
+  it("ends the connection where it is malformed", async () => {
+    await serve();
+    const client = await connectTo(socketPath);
+    client.socket.write(frame(layout.KIND_TOUCH, Buffer.alloc(15)));
+    expect((await client.ended())[layout.REFUSED_REASON]).toBe(layout.REFUSED_MALFORMED);
+  });
+
+  it("has a name in use refreshed before it ends", async () => {
+    await serve({ DNS_CACHE_ENTRIES: "64", DNS_CACHE_MAX_TTL: "2" });
+    await askOnce(socketPath, ["google.com"]);
+    const { epoch, ...entry } = published();
+    const touch = useFrame(layout.KIND_TOUCH, epoch, [{ ...entry, hits: 2 }]);
+    const client = await connectTo(socketPath);
+    while (upstream.asked.length === 1) {
+      client.socket.write(touch);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    await until(() => published().generation === entry.generation + 1);
+    expect(messages()).toContain("Cache refresh google.com");
+    expect(messages().filter((msg) => msg === "Cache warmup google.com")).toHaveLength(1);
+    client.socket.destroy();
+  });
+});
+
 describe("lines of text", () => {
   const ask = async (line: string) => {
     const client = await connectTo(socketPath);
@@ -275,13 +354,16 @@ describe("clients that do nothing", () => {
 describe("start and stop", () => {
   const startAgain = () => startServer({ DNS_CACHE_DIR: directory, DNS_CACHE_UPSTREAMS: `127.0.0.1:${upstream.port}` });
 
-  it.each(["SIGTERM", "SIGINT"] as const)("leaves client.so behind and takes dns.sock away, on %s", async (signal) => {
-    await serve();
-    expect(fs.readdirSync(directory).sort()).toEqual(["client.so", "dns.sock"]);
-    expect(fs.statSync(path.join(directory, "client.so")).mode & 0o777).toBe(0o555);
-    expect(await server.stopped(signal)).toBe(0);
-    expect(fs.readdirSync(directory)).toEqual(["client.so"]);
-  });
+  it.each(["SIGTERM", "SIGINT"] as const)(
+    "leaves client.so and cache.table behind and takes dns.sock away, on %s",
+    async (signal) => {
+      await serve();
+      expect(fs.readdirSync(directory).sort()).toEqual(["cache.table", "client.so", "dns.sock"]);
+      expect(fs.statSync(path.join(directory, "client.so")).mode & 0o777).toBe(0o555);
+      expect(await server.stopped(signal)).toBe(0);
+      expect(fs.readdirSync(directory).sort()).toEqual(["cache.table", "client.so"]);
+    },
+  );
 
   it("answers what is under way before it stops", async () => {
     await serve({}, (reply, _query, { transport }) => (transport === "udp" ? undefined : reply));
@@ -331,6 +413,96 @@ describe("start and stop", () => {
     server = startAgain();
     await server.seen("Listening");
     expect(messages()).toContain("Replaced the socket of a server that is gone");
+    expect(addressesOf(only(await askOnce(socketPath, ["google.com"])))).toEqual(["192.0.2.10"]);
+  });
+
+  it("goes on with the table of a server that was killed: nothing known is asked again", async () => {
+    await serve();
+    for (const name of ["google.com", "alias.example", "none.example"]) await askOnce(socketPath, [name], BOTH);
+    const asked = upstream.asked.length;
+    const inode = fs.statSync(tablePath).ino;
+    await server.stopped("SIGKILL");
+    server = startAgain();
+    await server.seen("Listening");
+    expect(messages()).toContain("Went on with 6 entries of the last table");
+    const answer = await askOnce(socketPath, ["alias.example"], BOTH);
+    expect(recordsOf(answer).map(addressesOf)).toEqual([["192.0.2.10"], ["2001:db8::10"]]);
+    expect(outcomeOf(only(await askOnce(socketPath, ["none.example"])))).toBe(layout.OUTCOME_NO_NAME);
+    expect(addressesOf(only(await askOnce(socketPath, ["google.com"])))).toEqual(["192.0.2.10"]);
+    expect(upstream.asked).toHaveLength(asked);
+    expect(fs.statSync(tablePath).ino).toBe(inode);
+  });
+
+  it("knows all that it has answered after each of several kills in the middle of its work", async () => {
+    await serve();
+    const answered: string[] = [];
+    for (let round = 0; round < 4; round++) {
+      const askers = Array.from({ length: 8 }, async (_, asker) => {
+        for (let i = 0; ; i++) {
+          const name = `n${round}-${asker}-${i}.example`;
+          await askOnce(socketPath, [name]);
+          answered.push(name);
+        }
+      });
+      const ended = Promise.allSettled(askers); // each by the kill
+      const enough = answered.length + 150;
+      await until(() => answered.length > enough);
+      await server.stopped("SIGKILL");
+      await ended;
+      server = startAgain();
+      expect(await server.seen("Went on with")).toMatchObject({ dropped: 0 });
+      await server.seen("Listening");
+      const asked = upstream.asked.length;
+      const sample = answered.filter((_, i) => i % 7 === 0 || i > answered.length - 50);
+      for (const name of sample) {
+        expect(outcomeOf(only(await askOnce(socketPath, [name])))).toBe(layout.OUTCOME_NO_NAME);
+      }
+      expect(upstream.asked).toHaveLength(asked);
+    }
+  });
+
+  it("writes nothing into the table from the moment on that dns.sock is gone", async () => {
+    await serve({ DNS_CACHE_TIMEOUT_MS: "1500" }, () => undefined);
+    const answer = askOnce(socketPath, ["google.com"]);
+    await until(() => upstream.asked.length > 0);
+    const stopped = server.stopped("SIGTERM");
+    await until(() => !fs.existsSync(socketPath));
+    const left = fs.readFileSync(tablePath);
+    await answer;
+    await stopped;
+    expect(fs.readFileSync(tablePath).equals(left)).toBe(true);
+    expect(left.readUInt32LE(layout.HEADER_STATE)).toBe(layout.STATE_LIVE);
+  });
+
+  it("gives the directory to one of several servers that start at once, and the others leave nothing", async () => {
+    await serve();
+    await askOnce(socketPath, ["google.com"]);
+    await server.stopped("SIGKILL");
+    const inode = fs.statSync(tablePath).ino;
+    const all = Array.from({ length: 4 }, startAgain);
+    const lost: ServerProcess[] = [];
+    await new Promise<void>((resolve) => {
+      for (const each of all) void each.stopped().then(() => lost.push(each) === all.length - 1 && resolve());
+    });
+    server = all.find((each) => !lost.includes(each)) as ServerProcess;
+    await server.seen("Listening");
+    for (const each of lost) expect(each.stderr()).toBe(`Another server is listening on ${socketPath}\n`);
+    expect(fs.readdirSync(directory).sort()).toEqual(["cache.table", "client.so", "dns.sock"]);
+    expect(fs.statSync(tablePath).ino).toBe(inode);
+    await askOnce(socketPath, ["google.com"]);
+    expect(upstream.asked).toHaveLength(1);
+  });
+
+  it("leaves no table where it is switched off", async () => {
+    await serve();
+    await server.stopped("SIGTERM");
+    server = startServer({
+      DNS_CACHE_DIR: directory,
+      DNS_CACHE_UPSTREAMS: `127.0.0.1:${upstream.port}`,
+      DNS_CACHE_SHARED_TABLE: "off",
+    });
+    await server.seen("Listening");
+    expect(fs.readdirSync(directory).sort()).toEqual(["client.so", "dns.sock"]);
     expect(addressesOf(only(await askOnce(socketPath, ["google.com"])))).toEqual(["192.0.2.10"]);
   });
 
