@@ -36,6 +36,7 @@ export const UPSTREAM = "127.0.0.5";
 const NOBODY = "127.0.0.9";
 const READY_MS = 5000;
 const BOTH: readonly Libc[] = ["glibc", "musl"];
+const MS_PER_TICK = 1000 / Number(spawnSync("getconf", ["CLK_TCK"], { encoding: "utf8" }).stdout || 100);
 
 const NSCD_CONF = `
 enable-cache hosts yes
@@ -76,6 +77,9 @@ const DNSMASQ = [
   "--cache-size=100000",
   `--server=${UPSTREAM}`,
 ];
+
+const left = new Set<string>();
+process.once("exit", () => left.forEach(removeDirectory));
 
 export async function startContenders(wanted: readonly ContenderName[]): Promise<Contenders> {
   const skipped: string[] = [];
@@ -123,7 +127,7 @@ export async function startContenders(wanted: readonly ContenderName[]): Promise
 
   async function close(): Promise<void> {
     await Promise.all(boxes.map((box) => box.close()));
-    for (const directory of directories) fs.rmSync(directory, { recursive: true, force: true });
+    directories.forEach(removeDirectory);
   }
 
   try {
@@ -163,8 +167,13 @@ export function cacheDirectory(): string {
   const parent = fs.existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
   const directory = fs.mkdtempSync(path.join(parent, "namewell-bench-"));
   fs.chmodSync(directory, 0o755);
-  process.once("exit", () => fs.rmSync(directory, { recursive: true, force: true }));
+  left.add(directory);
   return directory;
+}
+
+export function removeDirectory(directory: string): void {
+  fs.rmSync(directory, { recursive: true, force: true });
+  left.delete(directory);
 }
 
 export async function startCacheServer(
@@ -196,8 +205,6 @@ export async function datagramsSent(box: Sandbox): Promise<number> {
   if (Number.isNaN(v4)) throw new Error(`no count of datagrams in /proc/net/snmp: ${stdout}`);
   return v4 + v6;
 }
-
-const MS_PER_TICK = 1000 / Number(spawnSync("getconf", ["CLK_TCK"], { encoding: "utf8" }).stdout || 100);
 
 function missingFor(name: ContenderName): string | undefined {
   const program = ["nscd", "unbound", "dnsmasq"].find((each) => each === name);

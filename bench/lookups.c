@@ -5,7 +5,7 @@
  * A wrong answer ends it with 1. Not timed: making the names. Timed: looking at the addresses, as any caller does. */
 #define _GNU_SOURCE 1
 #include <arpa/inet.h>
-#include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -35,7 +36,8 @@ enum call { GETHOSTBYNAME_R, GETADDRINFO_INET, GETADDRINFO_UNSPEC };
 struct job {
     enum call call;
     char label;
-    uint32_t first, names;
+    uint32_t first, names;   /* FIRST and the next ones */
+    const uint32_t *numbers; /* or these, from a file */
     const char *suffix;
     bool in_order;            /* each name once, one call a sample; otherwise at random */
     bool sweep;               /* all names are looked up once before the clock starts */
@@ -133,7 +135,7 @@ static void look_up(const struct job *job, const struct name *name) {
 }
 
 static void make_name(const struct job *job, uint32_t place, struct name *into) {
-    into->number = job->first + place;
+    into->number = job->numbers ? job->numbers[place] : job->first + place;
     snprintf(into->text, sizeof into->text, "%c%u.%s", job->label, into->number, job->suffix);
 }
 
@@ -236,10 +238,23 @@ static const char *value_of(int argc, char **argv, const char *field, const char
     return otherwise;
 }
 
+static void read_numbers(struct job *job, const char *path) {
+    struct stat status;
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0 || fstat(file, &status) < 0)
+        exit(2);
+    job->numbers = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_SHARED, file, 0);
+    if (job->numbers == MAP_FAILED)
+        exit(2);
+    job->names = (uint32_t)(status.st_size / (off_t)sizeof *job->numbers);
+    close(file);
+}
+
 static struct job read_job(int argc, char **argv) {
 #define NUMBER(field, otherwise) strtoull(value_of(argc, argv, field, otherwise), NULL, 10)
     const char *call = value_of(argc, argv, "call", "gethostbyname_r");
-    return (struct job){
+    const char *numbers = value_of(argc, argv, "numbers", NULL);
+    struct job job = {
         .call = strcmp(call, "gethostbyname_r") == 0  ? GETHOSTBYNAME_R
                 : strcmp(call, "getaddrinfo-v4") == 0 ? GETADDRINFO_INET
                                                       : GETADDRINFO_UNSPEC,
@@ -256,6 +271,9 @@ static struct job read_job(int argc, char **argv) {
         .seed = NUMBER("seed", "1"),
     };
 #undef NUMBER
+    if (numbers)
+        read_numbers(&job, numbers);
+    return job;
 }
 
 int main(int argc, char **argv) {

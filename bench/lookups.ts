@@ -19,6 +19,8 @@ export interface Job {
   readonly label?: Label;
   readonly first?: number;
   readonly names?: number;
+  /** A file of 32-bit numbers, in place of `first` and `names`. */
+  readonly numbers?: string;
   readonly suffix?: string;
   readonly order?: "random" | "each";
   readonly sweep?: 0 | 1;

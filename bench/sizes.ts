@@ -1,5 +1,4 @@
 // Does a hit stay cheap in a large table? Names are looked up at random over the whole of it.
-import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import {
@@ -7,6 +6,7 @@ import {
   type CacheServer,
   cacheDirectory,
   datagramsSent,
+  removeDirectory,
   startCacheServer,
   UPSTREAM,
 } from "./contenders.ts";
@@ -14,7 +14,7 @@ import { measure, type Place, type Times } from "./lookups.ts";
 import { digits, type Findings, type Goal, microseconds, ratioText } from "./report.ts";
 import { inRounds, medianTimes } from "./rounds.ts";
 import type { Setting } from "./setting.ts";
-import { leaveTable } from "./tablefile.ts";
+import { type Left, leaveTable } from "./tablefile.ts";
 
 // Twice as many entries as names, as the README advises: a set that is full would lose some.
 const SIZES = [
@@ -27,7 +27,7 @@ type Size = (typeof SIZES)[number];
 
 interface Table extends Place {
   readonly size: Size;
-  readonly held: number;
+  readonly left: Left;
   readonly server: CacheServer;
   readonly startMs: number;
   readonly serverMb: number;
@@ -56,14 +56,14 @@ export async function sizes({ programs, rounds }: Setting): Promise<Findings> {
       }
       const directory = cacheDirectory();
       directories.push(directory);
-      const held = leaveTable(directory, size.entries, size.names, UPSTREAM);
+      const table = leaveTable(directory, size.entries, size.names, UPSTREAM);
       const began = performance.now();
       const server = await startCacheServer(box, directory, { DNS_CACHE_ENTRIES: String(size.entries) });
       const startMs = performance.now() - began;
       const env = { LD_PRELOAD: path.join(directory, "client.so") };
       const place = { title: `${size.names} names`, box, env };
-      if (await isWarm(program, place, size)) {
-        tables.push({ ...place, size, held, server, startMs, serverMb: await residentMb(place, server) });
+      if (await isWarm(program, place, table)) {
+        tables.push({ ...place, size, left: table, server, startMs, serverMb: await residentMb(place, server) });
       } else {
         left.push(`${size.names} names: left out, since the server did not go on from the table that it found.`);
         await server.stop();
@@ -72,7 +72,7 @@ export async function sizes({ programs, rounds }: Setting): Promise<Findings> {
     return await measureTables(program, tables, rounds, left);
   } finally {
     await box.close();
-    for (const directory of directories) fs.rmSync(directory, { recursive: true, force: true });
+    directories.forEach(removeDirectory);
   }
 }
 
@@ -84,7 +84,7 @@ async function measureTables(program: string, tables: Table[], rounds: number, l
     const before = await datagramsSent(table.box);
     const times = await measure(program, table, {
       ...job,
-      names: table.size.names,
+      numbers: table.left.numbers,
       lookups: FIRST_LOOKUPS,
       millis: 10_000,
     });
@@ -92,7 +92,7 @@ async function measureTables(program: string, tables: Table[], rounds: number, l
     missShare.set(table, ((await datagramsSent(table.box)) - before) / 2 / times.lookups);
   }
   const measured = await inRounds(rounds, tables, (table, round) =>
-    measure(program, table, { ...job, names: table.size.names, sweep: 1, seed: round }),
+    measure(program, table, { ...job, numbers: table.left.numbers, sweep: 1, seed: round }),
   );
   const of = (table: Table) => medianTimes(measured.get(table) as Times[]);
   const smallest = tables.find(({ size }) => size === SIZES[0]);
@@ -104,7 +104,7 @@ async function measureTables(program: string, tables: Table[], rounds: number, l
         notes: [
           "Names at random over the whole table. `x` is against the smallest. `at first`: the first 20,000 lookups of a process,",
           "which meet pages that it has not mapped yet; the others come after it has touched all. `start`: of a server that",
-          "goes on from such a table, Node's own start included.",
+          "goes on from such a table, Node's own start included. `held`: what a table half full has not lost to its full sets.",
           ...left,
         ],
         head: ["names", "entries", "held", "hits", "median", "p90", "p99", "x", "at first", "start, ms", "server, MB"],
@@ -113,7 +113,7 @@ async function measureTables(program: string, tables: Table[], rounds: number, l
           return [
             String(table.size.names),
             String(table.size.entries),
-            `${digits((table.held / table.size.names) * 100)} %`,
+            `${digits((table.left.held / table.size.names) * 100)} %`,
             `${digits((1 - (missShare.get(table) ?? 0)) * 100)} %`,
             microseconds(times.medianNs),
             microseconds(times.p90Ns),
@@ -154,12 +154,13 @@ function goalsOf({ size, startMs, serverMb }: Table, times: Times, ratio: number
 }
 
 /** A cold server asks its upstream for each name. */
-async function isWarm(program: string, place: Place, { names }: Size): Promise<boolean> {
+async function isWarm(program: string, place: Place, { numbers }: Left): Promise<boolean> {
   const before = await datagramsSent(place.box);
   await measure(program, place, {
     call: "gethostbyname_r",
     order: "each",
-    names: Math.min(names, PROBED),
+    numbers,
+    lookups: PROBED,
     millis: 30_000,
   });
   return (await datagramsSent(place.box)) - before < PROBED / 2;
