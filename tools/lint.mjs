@@ -3,9 +3,12 @@ import { spawnSync } from "node:child_process";
 import { globSync } from "./fs.mjs";
 
 const isWriting = process.argv.includes("--write");
-const cSources = [...globSync("shim/*.c"), ...globSync("shim/*.h"), ...globSync("test/**/*.c")].filter(
-  (file) => !file.endsWith("layout.h"),
-);
+const cSources = [
+  ...globSync("shim/*.c"),
+  ...globSync("shim/*.h"),
+  ...globSync("test/**/*.c"),
+  ...globSync("bench/*.c"),
+].filter((file) => !file.endsWith("layout.h"));
 
 const checks = [
   ["npx", "tsc", "-p", "tsconfig.json"],

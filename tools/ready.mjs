@@ -51,6 +51,11 @@ function buildClient() {
 async function buildServer() {
   const sources = [...globSync("src/**/*.ts"), ...globSync("demo/*.ts"), "assembly/layout.ts", ...BUILD_TOOLS];
   const entries = ["src/server.ts", "demo/demo.ts", "demo/exampleUpstream.ts"];
+  // The image is built without it.
+  if (existsSync("bench")) {
+    sources.push(...globSync("bench/*.ts"), ...globSync("test/support/*.ts"));
+    entries.push("bench/bench.ts", "bench/benchUpstream.ts");
+  }
   const targets = entries.map((entry) => `dist/${entry.replace(/^.*\/|\.ts$/g, "")}.js`);
   if (!isStale(targets, sources)) return;
   console.error("Building dist/server.js");

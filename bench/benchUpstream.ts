@@ -1,0 +1,57 @@
+// `node dist/benchUpstream.js HOST`: a DNS server on port 53 that knows addresses by rule, so that a million names need
+// no zone and a reply costs little: it shares the machine with what is measured. UDP only; writes `ready` when it is.
+//   n7.bench.example    one address per family: 10.0.0.7 and 2001:db8::a00:7
+//   m8.bench.example    four, counting up from its number's
+//   n7.far.bench.example    the same, FAR_MS later
+import dgram from "node:dgram";
+
+const FAR_MS = 5;
+const TTL_SECONDS = 86_400; // no entry ends, or is refreshed, during a run
+const HEADER_BYTES = 12;
+const A = 1;
+const AAAA = 28;
+const RECORD_BYTES_MAX = 28;
+const ADDRESSES: Record<string, number> = { n: 1, m: 4 };
+const V4_BASE = 0x0a000000;
+const V6_PREFIX = Buffer.from("20010db80000000000000000", "hex");
+
+const socket = dgram.createSocket({ type: "udp4", recvBufferSize: 4 << 20, sendBufferSize: 4 << 20 });
+socket.on("message", (query, from) => {
+  const reply = replyTo(query);
+  if (reply === undefined) return;
+  const send = () => socket.send(reply.bytes, from.port, from.address);
+  if (reply.isFar) setTimeout(send, FAR_MS);
+  else send();
+});
+socket.bind(53, process.argv[2] ?? "127.0.0.1", () => console.log("ready"));
+
+function replyTo(query: Buffer): { bytes: Buffer; isFar: boolean } | undefined {
+  const nameEnd = query.indexOf(0, HEADER_BYTES);
+  if (nameEnd < 0 || query.length < nameEnd + 5) return undefined;
+  const questionEnd = nameEnd + 5;
+  const type = query.readUInt16BE(nameEnd + 1);
+  const firstEnd = HEADER_BYTES + 1 + (query[HEADER_BYTES] as number);
+  const match = /^([nm])(\d+)$/i.exec(query.toString("latin1", HEADER_BYTES + 1, firstEnd));
+  const count = type === A || type === AAAA ? (ADDRESSES[match?.[1]?.toLowerCase() ?? ""] ?? 0) : 0;
+  const number = Number(match?.[2]);
+
+  const bytes = Buffer.alloc(questionEnd + count * RECORD_BYTES_MAX);
+  query.copy(bytes, 0, 0, questionEnd);
+  bytes.writeUInt16BE(match === null ? 0x8183 : 0x8180, 2);
+  bytes.writeUInt16BE(count, 6);
+  bytes.writeUInt32BE(0, 8);
+  let at = questionEnd;
+  for (let i = 0; i < count; i++) at = writeRecord(bytes, at, type, number + i);
+  const isFar = query.toString("latin1", firstEnd + 1, firstEnd + 4).toLowerCase() === "far";
+  return { bytes: bytes.subarray(0, at), isFar };
+}
+
+function writeRecord(bytes: Buffer, from: number, type: number, number: number): number {
+  let at = bytes.writeUInt16BE(0xc000 | HEADER_BYTES, from);
+  at = bytes.writeUInt16BE(type, at);
+  at = bytes.writeUInt16BE(1, at);
+  at = bytes.writeUInt32BE(TTL_SECONDS, at);
+  at = bytes.writeUInt16BE(type === A ? 4 : 16, at);
+  if (type === AAAA) at += V6_PREFIX.copy(bytes, at);
+  return bytes.writeUInt32BE(V4_BASE + number, at);
+}
