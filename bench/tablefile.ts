@@ -28,11 +28,11 @@ export function leaveTable(directory: string, entries: number, names: number, up
     maxNegativeTtlSeconds: 0,
     upstreams: upstreamText({ transport: "udp", host: upstream, port: 53 }),
   });
-  const cache = createCache(wasm);
+  const cache = createCache(wasm, () => {});
   const nameOf = (number: number) => `n${number}.bench.example`;
   for (let number = 1; number <= names; number++) {
     const record = makeRecord({ name: nameOf(number), ttl: TTL_SECONDS, data: [address(number)] });
-    cache.keep(record, nowMs());
+    cache.keep(record, nowMs(), 0);
   }
   const isHeld = (_: unknown, i: number) => cache.find({ name: nameOf(i + 1), type: TYPE_A }, nowMs()) !== undefined;
   const held = Uint32Array.from({ length: names }, (_, i) => i + 1).filter(isHeld);
