@@ -104,7 +104,9 @@ async function showClients(): Promise<void> {
 async function showTimes(): Promise<void> {
   if (!isInstalled("python3")) return;
   const name = NAMES[0] as string;
-  console.log(`\nOne lookup of ${name} inside a running Python program (µs): the first, then the mean of ${LOOKUPS} more\n`);
+  console.log(
+    `\nOne lookup of ${name} inside a running Python program (µs): the first, then the mean of ${LOOKUPS} more\n`,
+  );
   const without = await run("python3", ["-c", PYTHON_TIMES, name + dot(), `${LOOKUPS}`], plain);
   const warm = await run("python3", ["-c", PYTHON_TIMES, name + dot(), `${LOOKUPS}`], cached);
   console.log(row("without the cache", ...(without.code === 0 ? without.stdout.trim().split(" ") : ["not found"])));

@@ -51,6 +51,7 @@ export async function startUpstream(options: UpstreamOptions): Promise<Upstream>
   const host = options.host ?? "127.0.0.1";
   const asked: Asked[] = [];
   const sockets = new Set<net.Socket>();
+  const delayed = new Set<NodeJS.Timeout>();
 
   function respond(message: Buffer, transport: Transport, send: (reply: Buffer) => void): void {
     const query = decode(message);
@@ -63,8 +64,15 @@ export async function startUpstream(options: UpstreamOptions): Promise<Upstream>
     const reply = options.tamper === undefined ? honest : options.tamper(honest, query, entry);
     if (reply === undefined) return;
     const bytes = Buffer.isBuffer(reply) ? reply : encode(reply, query, transport);
-    if (options.delayMs === undefined) send(bytes);
-    else setTimeout(() => send(bytes), options.delayMs);
+    if (options.delayMs === undefined) {
+      send(bytes);
+      return;
+    }
+    const late = setTimeout(() => {
+      delayed.delete(late);
+      send(bytes);
+    }, options.delayMs);
+    delayed.add(late);
   }
 
   const tcp = net.createServer((socket) => {
@@ -97,6 +105,7 @@ export async function startUpstream(options: UpstreamOptions): Promise<Upstream>
     asked,
     count: (name, type) => asked.filter((entry) => entry.name === name && entry.type === type).length,
     async close() {
+      for (const late of delayed) clearTimeout(late);
       for (const socket of sockets) socket.destroy();
       await Promise.all([udp.close(), new Promise((resolve) => tcp.close(resolve))]);
     },
