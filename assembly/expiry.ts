@@ -13,6 +13,7 @@ import {
 import { RECORD } from "./memory";
 
 const REFRESH_MS_PER_SECOND: u64 = 100; // the last tenth of the ttl
+const USUAL_TIMES: f64 = 2;
 
 let minTtlSeconds: u32 = 0;
 let maxTtlSeconds: u32 = 0;
@@ -24,25 +25,40 @@ export function setLimits(minimumSeconds: u32, maximumSeconds: u32, maximumNegat
   maxNegativeTtlSeconds = maximumNegativeSeconds;
 }
 
-/** Clamps the ttl of the record in RECORD and writes it with the times that follow from it. */
-export function settle(nowMs: f64): void {
+/**
+ * Clamps the ttl of the record in RECORD and writes it with the times that follow from it. `usualMs` is what the upstreams
+ * usually take for a question: a refresh begins early enough for twice that.
+ */
+export function settle(nowMs: f64, usualMs: f64): void {
   const ttl = clamp(load<u8>(RECORD, RECORD_OUTCOME), load<u32>(RECORD, RECORD_TTL_SECONDS));
-  const expiresAtMs = <u64>nowMs + <u64>ttl * 1000;
+  const lifeMs = <u64>ttl * 1000;
+  const expiresAtMs = <u64>nowMs + lifeMs;
+  const leadMs = max(<u64>ttl * REFRESH_MS_PER_SECOND, <u64>(usualMs * USUAL_TIMES));
   store<u32>(RECORD, 0, RECORD_GENERATION);
   store<u32>(RECORD, ttl, RECORD_TTL_SECONDS);
   store<u64>(RECORD, expiresAtMs, RECORD_EXPIRES_AT_MS);
-  store<u64>(RECORD, expiresAtMs - <u64>ttl * REFRESH_MS_PER_SECOND, RECORD_REFRESH_AT_MS);
+  store<u64>(RECORD, expiresAtMs - min(leadMs, lifeMs), RECORD_REFRESH_AT_MS);
 }
 
 export function isFresh(record: usize, nowMs: f64): bool {
   return load<u64>(record, RECORD_EXPIRES_AT_MS) > <u64>nowMs;
 }
 
+/** False where it would last longer than a record of its kind that is settled now. */
+export function endsInTime(record: usize, nowMs: f64): bool {
+  const longestMs = <u64>longestSeconds(load<u8>(record, RECORD_OUTCOME)) * 1000;
+  return load<u64>(record, RECORD_EXPIRES_AT_MS) <= <u64>nowMs + longestMs;
+}
+
 /** The minimum lengthens no negative answer: a name that comes into being must be seen as its SOA promises. */
 function clamp(outcome: u32, ttlSeconds: u32): u32 {
-  if (outcome == OUTCOME_DATA) return min(max(ttlSeconds, minTtlSeconds), maxTtlSeconds);
-  if (outcome == OUTCOME_NO_DATA || outcome == OUTCOME_NO_NAME) {
-    return min(ttlSeconds, min(maxTtlSeconds, maxNegativeTtlSeconds));
-  }
+  return outcome == OUTCOME_DATA
+    ? min(max(ttlSeconds, minTtlSeconds), maxTtlSeconds)
+    : min(ttlSeconds, longestSeconds(outcome));
+}
+
+function longestSeconds(outcome: u32): u32 {
+  if (outcome == OUTCOME_DATA) return maxTtlSeconds;
+  if (outcome == OUTCOME_NO_DATA || outcome == OUTCOME_NO_NAME) return min(maxTtlSeconds, maxNegativeTtlSeconds);
   return 0;
 }

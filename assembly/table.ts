@@ -89,6 +89,17 @@ export function create(entries: u32, minTtlSeconds: u32, maxTtlSeconds: u32, max
   return true;
 }
 
+/** Goes on with the seeds that stand in the header by now; the slots in use are counted anew, see adopt.ts. */
+export function takeOver(): void {
+  seedA = load<u64>(IMAGE, HEADER_SEED_A);
+  seedB = load<u64>(IMAGE, HEADER_SEED_B);
+  usedCount = 0;
+}
+
+export function countUsed(): void {
+  usedCount++;
+}
+
 export function setState(state: u32): void {
   store<u32>(IMAGE, state, HEADER_STATE);
 }
@@ -103,10 +114,7 @@ export function find(type: u32, nowMs: f64): u32 {
   if (way < 0) return 0;
   const slot = slotAt(foundSet, way);
   if (!isFresh(slot, nowMs)) return 0;
-  const side = sideOf(foundSet);
-  const hits = hitsAt(side, way);
-  store<u8>(side, <u8>(marksOf(side) | (1 << way)), SIDE_MARKS);
-  if (load<u16>(hits) != u16.MAX_VALUE) store<u16>(hits, load<u16>(hits) + 1);
+  countHits(foundSet, way, 1);
   return <u32>(slot - IMAGE);
 }
 
@@ -141,20 +149,33 @@ export function insert(nowMs: f64): u32 {
 export function remove(type: u32): u32 {
   const way = look(QUESTION, type);
   if (way < 0) return 0;
-  const slot = slotAt(foundSet, way);
+  emptySlot(foundSet, way);
+  usedCount--;
+  return <u32>(slotAt(foundSet, way) - IMAGE);
+}
+
+export function emptySlot(set: usize, way: u32): void {
+  const slot = slotAt(set, way);
   const generation = load<u32>(slot, RECORD_GENERATION);
-  store<u64>(tagAt(foundSet, way), 0);
+  store<u64>(tagAt(set, way), 0);
   memory.fill(slot, 0, SLOT_BYTES);
   store<u32>(slot, generation, RECORD_GENERATION);
-  usedCount--;
-  return <u32>(slot - IMAGE);
+}
+
+/** Adds hits that readers of the published image had, where the slot still holds the record that they saw. */
+export function use(slotOffset: u32, generationLow: u32, hits: u32): bool {
+  const set = IMAGE + slotOffset - ((slotOffset - HEADER_BYTES) % SET_BYTES);
+  const way = wayOf(slotOffset);
+  if (load<u64>(tagAt(set, way)) == 0) return false;
+  if (<u32>load<u16>(IMAGE + slotOffset, RECORD_GENERATION) != generationLow) return false;
+  if (hits > 0) countHits(set, way, hits);
+  return true;
 }
 
 /** Hits of a slot since it was last written. */
 export function hitsOf(slotOffset: u32): u32 {
   const setIndex = (slotOffset - HEADER_BYTES) / SET_BYTES;
-  const way = (((slotOffset - HEADER_BYTES) % SET_BYTES) - TAG_LINE_BYTES) / SLOT_BYTES;
-  return load<u16>(hitsAt(sides + <usize>setIndex * SIDE_BYTES, way));
+  return load<u16>(hitsAt(sides + <usize>setIndex * SIDE_BYTES, wayOf(slotOffset)));
 }
 
 export function imageBytes(): u32 {
@@ -195,6 +216,13 @@ function look(name: usize, type: u32): i32 {
   return -1;
 }
 
+function countHits(set: usize, way: u32, hits: u32): void {
+  const side = sideOf(set);
+  const counted = <u32>load<u16>(hitsAt(side, way));
+  store<u8>(side, <u8>(marksOf(side) | (1 << way)), SIDE_MARKS);
+  store<u16>(hitsAt(side, way), <u16>min(counted + hits, <u32>u16.MAX_VALUE));
+}
+
 function choose(set: usize, nowMs: f64): i32 {
   let expired = -1;
   let expiredAtMs: u64 = u64.MAX_VALUE;
@@ -223,6 +251,10 @@ function sweep(side: usize): i32 {
 function nextGeneration(slot: usize): u32 {
   const generation = load<u32>(slot, RECORD_GENERATION) + 1;
   return generation == 0 ? 1 : generation;
+}
+
+function wayOf(slotOffset: u32): u32 {
+  return (((slotOffset - HEADER_BYTES) % SET_BYTES) - TAG_LINE_BYTES) / SLOT_BYTES;
 }
 
 function sideOf(set: usize): usize {

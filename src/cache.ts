@@ -39,7 +39,8 @@ export interface Cache {
 const LONG_ENTRIES_MAX = 1024;
 const LONG_BYTES_MAX = 8 * 1024 * 1024;
 
-export function createCache(wasm: Wasm): Cache {
+/** @param publish is told of the slot of the table that has changed; 0 where none has */
+export function createCache(wasm: Wasm, publish: (slotOffset: number) => void): Cache {
   const long = longRecords();
 
   function ask(question: Question): void {
@@ -57,13 +58,13 @@ export function createCache(wasm: Wasm): Cache {
 
     keep(record, nowMs) {
       wasm.record.set(wholeRecord(record));
-      wasm.settle(nowMs);
+      wasm.settle(nowMs, 0);
       const outcome = outcomeOf(record);
       const mayKeep = outcome === OUTCOME_DATA || outcome === OUTCOME_NO_DATA || outcome === OUTCOME_NO_NAME;
       const isKept = mayKeep && ttlOf(wasm.record) > 0;
       const question = { name: namesOf(record)[0] as string, type: typeOf(record) };
       if (isKept && record.length <= SLOT_BYTES) {
-        wasm.insert(nowMs);
+        publish(wasm.insert(nowMs));
         long.remove(question);
         return copyRecord(wasm.record);
       }
@@ -71,7 +72,7 @@ export function createCache(wasm: Wasm): Cache {
       const sealed = copyRecord(wasm.record);
       if (isKept) {
         ask(question);
-        wasm.remove(question.type);
+        publish(wasm.remove(question.type));
         long.insert(question, sealed.slice());
       }
       return sealed;
@@ -80,7 +81,7 @@ export function createCache(wasm: Wasm): Cache {
     bare(question, outcome, nowMs) {
       ask(question);
       wasm.makeBare(question.type, outcome);
-      wasm.settle(nowMs);
+      wasm.settle(nowMs, 0);
       wasm.seal();
       return copyRecord(wasm.record);
     },

@@ -7,6 +7,8 @@ export function createCounters() {
     joined: 0,
     failures: 0,
     refusedBusy: 0,
+    published: 0, // sets written to cache.table
+    publishFailures: 0,
     upstreamQueries: 0,
     upstreamTimeouts: 0,
     repliesForeign: 0,

@@ -10,6 +10,9 @@ export class DirectoryError extends Error {}
 
 export interface Directory {
   readonly socketPath: string;
+  readonly tablePath: string;
+  /** A new name for a file that is to be put in place by rename; what a killed server leaves under one is removed. */
+  asidePath(): string;
   /** Throws where a server answers on the socket already. */
   refuseSecondServer(): Promise<void>;
   installClient(source: string): void;
@@ -30,6 +33,7 @@ const LEFT_OVER_MS = 60_000;
 
 export function openDirectory(directory: string, log: Log): Directory {
   const socketPath = path.join(directory, "dns.sock");
+  const tablePath = path.join(directory, "cache.table");
   const clientPath = path.join(directory, "client.so");
   let ownInode: bigint | undefined;
   attempt(() => {
@@ -41,6 +45,8 @@ export function openDirectory(directory: string, log: Log): Directory {
 
   return {
     socketPath,
+    tablePath,
+    asidePath,
     async refuseSecondServer() {
       if (await isAnswering(socketPath)) throw new DirectoryError(`Another server is listening on ${socketPath}`);
     },

@@ -14,6 +14,11 @@ export function createLog(level: LogLevel, destination: DestinationStream = stan
     staleSocketReplaced: (socket: string) => logger.warn({ socket }, "Replaced the socket of a server that is gone"),
     directoryWritable: (directory: string) =>
       logger.warn({ directory }, "Others than the owner may write in the shared directory: they own everybody's DNS"),
+    tableContinued: (entries: number, dropped: number) =>
+      logger.info({ entries, dropped }, `Went on with ${entries} entries of the last table`),
+    tableSetAside: (reason: string) => logger.info({ reason }, `Set the last table aside: ${reason}`),
+    tableNotPublished: (reason: string) =>
+      logger.warn({ reason }, `The table is not published, and hits go over the socket: ${reason}`),
     gotMessage: (name: string) => logger.debug(`Got message: '${name}'`),
     cacheWarmup: (name: string, type: string) => logger.debug({ type }, `Cache warmup ${name}`),
     cacheHit: (name: string, type: string) => logger.debug({ type }, `Cache hit ${name}`),

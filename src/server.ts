@@ -8,6 +8,7 @@ import { DirectoryError, openDirectory } from "./directory.ts";
 import { createListener } from "./listener.ts";
 import { createLog } from "./log.ts";
 import { messageReader } from "./message.ts";
+import { createPublisher } from "./publisher.ts";
 import { createResolver } from "./resolver.ts";
 import { createResponder } from "./responder.ts";
 import { createAsk } from "./upstream/ask.ts";
@@ -24,16 +25,18 @@ async function start(): Promise<void> {
   const upstreams = config.upstreams.map(upstreamText);
 
   const wasm = loadTable(config, upstreams);
-  const cache = createCache(wasm);
+  const directory = openDirectory(config.directory, log);
+  const publisher = createPublisher({ ...directory, wasm, isOn: config.sharedTable, counters, log });
+  const cache = createCache(wasm, publisher.publish);
   const exchange = createExchange({ readReply: messageReader(wasm).read, counters, log });
   const ask = createAsk({ ...config, exchange, counters });
   const resolve = createResolver({ cache, ask, counters, log });
   const responder = createResponder({ resolve, timeoutMs: config.timeoutMs, counters, log });
   const listener = createListener(responder, counters);
-  const directory = openDirectory(config.directory, log);
 
   async function stop(signal: NodeJS.Signals): Promise<void> {
     log.stopping(signal);
+    publisher.stop(); // before another server can start and go on with the table
     directory.leave();
     await listener.close(config.timeoutMs + STOP_GRACE_MS);
     log.stopped(counters);
@@ -50,7 +53,14 @@ async function start(): Promise<void> {
 
   await directory.refuseSecondServer();
   directory.installClient(CLIENT_FILE);
-  await directory.listen(listener.server);
+  publisher.prepare();
+  try {
+    await directory.listen(listener.server);
+  } catch (error) {
+    publisher.stop();
+    throw error;
+  }
+  publisher.start();
   log.listening(directory.socketPath, upstreams, config.entries);
 }
 

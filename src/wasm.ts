@@ -33,13 +33,19 @@ export interface TableOptions {
 /** The module's functions; times are milliseconds of CLOCK_MONOTONIC, offsets count from the image's start. */
 export interface Functions {
   read(messageBytes: number, id: number, queryBytes: number): number;
-  settle(nowMs: number): void;
+  settle(nowMs: number, usualMs: number): void;
   seal(): void;
   makeBare(type: number, outcome: number): void;
   find(type: number, nowMs: number): number;
   insert(nowMs: number): number;
   remove(type: number): number;
   hitsOf(slotOffset: number): number;
+  /** 0 where the slot does not hold that record any more. */
+  use(slotOffset: number, generationLow: number, hits: number): number;
+  /** Before `adopt`: seeds and epoch of the last table are in the header, its sets in their place. */
+  takeOver(): void;
+  /** Empties what is wrong in a set that was read back; the number of slots that it changed. */
+  adopt(setIndex: number, nowMs: number): number;
   setHeartbeat(nowMs: number): void;
   setState(state: number): void;
   /** Walks the table's invariants and throws; in the debug build only. */
@@ -91,7 +97,8 @@ export function loadWasm(options: TableOptions, path = besideBundle()): Wasm {
   if (!exports.create(options.entries, options.minTtlSeconds, options.maxTtlSeconds, options.maxNegativeTtlSeconds)) {
     throw new Error("the Wasm memory is too small for the table");
   }
-  const { read, settle, seal, makeBare, insert, remove, find, hitsOf, setHeartbeat, setState, check } = exports;
+  const { read, settle, seal, makeBare, insert, remove, find, hitsOf, use, check } = exports;
+  const { takeOver, adopt, setHeartbeat, setState } = exports;
   return {
     read,
     settle,
@@ -102,6 +109,9 @@ export function loadWasm(options: TableOptions, path = besideBundle()): Wasm {
     insert: (nowMs) => insert(nowMs) >>> 0,
     remove: (type) => remove(type) >>> 0,
     hitsOf,
+    use,
+    takeOver,
+    adopt,
     setHeartbeat,
     setState,
     ...(check && { check }),

@@ -15,7 +15,7 @@ const builds: [string, (options?: Partial<TableOptions>) => Wasm][] = [
 
 function put(wasm: Wasm, parts: RecordParts, nowMs = 0): number {
   wasm.record.set(makeRecord(parts));
-  wasm.settle(nowMs);
+  wasm.settle(nowMs, 0);
   return wasm.insert(nowMs);
 }
 

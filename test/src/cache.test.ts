@@ -22,7 +22,7 @@ const some = [address(1), address(2)];
 
 function cacheOf(options: Partial<TableOptions> = {}) {
   const wasm = debugWasm(options);
-  const cache = createCache(wasm);
+  const cache = createCache(wasm, () => undefined);
   return {
     ...cache,
     wasm,

@@ -21,7 +21,12 @@ function resolver() {
   const counters = createCounters();
   const asked: Array<{ name: string; end: (outcome: Awaited<ReturnType<Ask>>) => void }> = [];
   const ask: Ask = ({ name }) => new Promise((end) => asked.push({ name, end }));
-  const resolve = createResolver({ cache: createCache(wasm), ask, counters, log: createLog("silent") });
+  const resolve = createResolver({
+    cache: createCache(wasm, () => undefined),
+    ask,
+    counters,
+    log: createLog("silent"),
+  });
   return {
     resolve: (name: string, type = TYPE_A) => resolve({ name, type }),
     counters,

@@ -22,6 +22,7 @@ const ZONE: Zone = {
 };
 let directory: string;
 let socketPath: string;
+let tablePath: string;
 let upstream: Upstream;
 let server: ServerProcess;
 
@@ -46,6 +47,7 @@ async function until(isTrue: () => boolean): Promise<void> {
 beforeEach(() => {
   directory = fs.mkdtempSync(path.join(tmpdir(), "namewell-test-"));
   socketPath = path.join(directory, "dns.sock");
+  tablePath = path.join(directory, "cache.table");
 });
 afterEach(async () => {
   await server.stopped("SIGTERM");
@@ -275,13 +277,16 @@ describe("clients that do nothing", () => {
 describe("start and stop", () => {
   const startAgain = () => startServer({ DNS_CACHE_DIR: directory, DNS_CACHE_UPSTREAMS: `127.0.0.1:${upstream.port}` });
 
-  it.each(["SIGTERM", "SIGINT"] as const)("leaves client.so behind and takes dns.sock away, on %s", async (signal) => {
-    await serve();
-    expect(fs.readdirSync(directory).sort()).toEqual(["client.so", "dns.sock"]);
-    expect(fs.statSync(path.join(directory, "client.so")).mode & 0o777).toBe(0o555);
-    expect(await server.stopped(signal)).toBe(0);
-    expect(fs.readdirSync(directory)).toEqual(["client.so"]);
-  });
+  it.each(["SIGTERM", "SIGINT"] as const)(
+    "leaves client.so and cache.table behind and takes dns.sock away, on %s",
+    async (signal) => {
+      await serve();
+      expect(fs.readdirSync(directory).sort()).toEqual(["cache.table", "client.so", "dns.sock"]);
+      expect(fs.statSync(path.join(directory, "client.so")).mode & 0o777).toBe(0o555);
+      expect(await server.stopped(signal)).toBe(0);
+      expect(fs.readdirSync(directory).sort()).toEqual(["cache.table", "client.so"]);
+    },
+  );
 
   it("answers what is under way before it stops", async () => {
     await serve({}, (reply, _query, { transport }) => (transport === "udp" ? undefined : reply));
@@ -331,6 +336,68 @@ describe("start and stop", () => {
     server = startAgain();
     await server.seen("Listening");
     expect(messages()).toContain("Replaced the socket of a server that is gone");
+    expect(addressesOf(only(await askOnce(socketPath, ["google.com"])))).toEqual(["192.0.2.10"]);
+  });
+
+  it("goes on with the table of a server that was killed: nothing known is asked again", async () => {
+    await serve();
+    for (const name of ["google.com", "alias.example", "none.example"]) await askOnce(socketPath, [name], BOTH);
+    const asked = upstream.asked.length;
+    const inode = fs.statSync(tablePath).ino;
+    await server.stopped("SIGKILL");
+    server = startAgain();
+    await server.seen("Listening");
+    expect(messages()).toContain("Went on with 6 entries of the last table");
+    const answer = await askOnce(socketPath, ["alias.example"], BOTH);
+    expect(recordsOf(answer).map(addressesOf)).toEqual([["192.0.2.10"], ["2001:db8::10"]]);
+    expect(outcomeOf(only(await askOnce(socketPath, ["none.example"])))).toBe(layout.OUTCOME_NO_NAME);
+    expect(addressesOf(only(await askOnce(socketPath, ["google.com"])))).toEqual(["192.0.2.10"]);
+    expect(upstream.asked).toHaveLength(asked);
+    expect(fs.statSync(tablePath).ino).toBe(inode);
+  });
+
+  it("writes nothing into the table from the moment on that dns.sock is gone", async () => {
+    await serve({ DNS_CACHE_TIMEOUT_MS: "1500" }, () => undefined);
+    const answer = askOnce(socketPath, ["google.com"]);
+    await until(() => upstream.asked.length > 0);
+    const stopped = server.stopped("SIGTERM");
+    await until(() => !fs.existsSync(socketPath));
+    const left = fs.readFileSync(tablePath);
+    await answer;
+    await stopped;
+    expect(fs.readFileSync(tablePath).equals(left)).toBe(true);
+    expect(left.readUInt32LE(layout.HEADER_STATE)).toBe(layout.STATE_LIVE);
+  });
+
+  it("gives the directory to one of several servers that start at once, and the others leave nothing", async () => {
+    await serve();
+    await askOnce(socketPath, ["google.com"]);
+    await server.stopped("SIGKILL");
+    const inode = fs.statSync(tablePath).ino;
+    const all = Array.from({ length: 4 }, startAgain);
+    const lost: ServerProcess[] = [];
+    await new Promise<void>((resolve) => {
+      for (const each of all) void each.stopped().then(() => lost.push(each) === all.length - 1 && resolve());
+    });
+    server = all.find((each) => !lost.includes(each)) as ServerProcess;
+    await server.seen("Listening");
+    for (const each of lost) expect(each.stderr()).toBe(`Another server is listening on ${socketPath}\n`);
+    expect(fs.readdirSync(directory).sort()).toEqual(["cache.table", "client.so", "dns.sock"]);
+    expect(fs.statSync(tablePath).ino).toBe(inode);
+    await askOnce(socketPath, ["google.com"]);
+    expect(upstream.asked).toHaveLength(1);
+  });
+
+  it("leaves no table where it is switched off", async () => {
+    await serve();
+    await server.stopped("SIGTERM");
+    server = startServer({
+      DNS_CACHE_DIR: directory,
+      DNS_CACHE_UPSTREAMS: `127.0.0.1:${upstream.port}`,
+      DNS_CACHE_SHARED_TABLE: "off",
+    });
+    await server.seen("Listening");
+    expect(fs.readdirSync(directory).sort()).toEqual(["client.so", "dns.sock"]);
     expect(addressesOf(only(await askOnce(socketPath, ["google.com"])))).toEqual(["192.0.2.10"]);
   });
 

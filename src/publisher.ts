@@ -1,0 +1,214 @@
+// Publishes the table: each change of a slot goes to cache.table, where clients read it, and a heartbeat says that somebody
+// does so. A start goes on with the table of the last server where it may. Who cannot publish goes on over the socket.
+//
+// Two servers may start at once, and dns.sock decides between them. So `prepare`, before that, changes nothing that others
+// see, and `start`, after it and before any question is answered, does not wait for anything.
+import { randomFillSync } from "node:crypto";
+import fs from "node:fs";
+import { HEADER_BYTES, HEADER_EPOCH, HEADER_SEED_A, HEARTBEAT_EVERY_MS, SET_BYTES } from "../assembly/layout.ts";
+import { nowMs } from "./clock.ts";
+import type { Counters } from "./counters.ts";
+import type { Log } from "./log.ts";
+import * as tablefile from "./tablefile.ts";
+import type { Wasm } from "./wasm.ts";
+
+export interface Publisher {
+  /** Reads the last table back, or makes a new file aside. */
+  prepare(): void;
+  /** From now on the table is published. */
+  start(): void;
+  /** A slot has changed; 0: none has. */
+  publish(slotOffset: number): void;
+  /** Writes nothing more, for another server may go on with the file at once; hits go on from it until their ttl ends. */
+  stop(): void;
+}
+
+export interface PublisherOptions {
+  readonly wasm: Wasm;
+  readonly tablePath: string;
+  readonly asidePath: () => string;
+  readonly isOn: boolean;
+  readonly counters: Counters;
+  readonly log: Log;
+}
+
+type Prepared =
+  | {
+      readonly kind: "last";
+      readonly file: tablefile.TableFile;
+      readonly header: Buffer;
+      readonly changedSets: readonly number[];
+      readonly dropped: number;
+    }
+  | { readonly kind: "new"; readonly file: tablefile.TableFile; readonly aside: string; readonly setAside?: string }
+  | { readonly kind: "none"; readonly reason?: string };
+
+const SEEDS_BYTES = 16;
+const EPOCH_BYTES = 8;
+
+export function createPublisher({ wasm, tablePath, asidePath, isOn, counters, log }: PublisherOptions): Publisher {
+  const { image } = wasm;
+  let prepared: Prepared | undefined;
+  let published: tablefile.TableFile | undefined;
+  let heartbeat: NodeJS.Timeout | undefined;
+  let hasRead = false; // the image holds what was read of a last table
+
+  return {
+    prepare() {
+      prepared = prepareTable();
+    },
+
+    start() {
+      if (prepared === undefined) return; // stopped meanwhile
+      if (prepared.kind === "last" && hasMoved(prepared)) {
+        fs.closeSync(prepared.file.descriptor);
+        prepared = prepareTable();
+      }
+      const ready = prepared;
+      prepared = undefined;
+      if (ready.kind === "none") goWithout(ready.reason);
+      else if (ready.kind === "last") goOn(ready);
+      else putInPlace(ready);
+      if (published !== undefined) heartbeat = setInterval(beat, HEARTBEAT_EVERY_MS).unref();
+    },
+
+    /** The whole set in one write, tags and slots: what has not changed is the same bytes, so no neighbour is torn. */
+    publish(slotOffset) {
+      if (slotOffset !== 0) writeSet(slotOffset - ((slotOffset - HEADER_BYTES) % SET_BYTES));
+    },
+
+    stop() {
+      clearInterval(heartbeat);
+      if (published !== undefined) fs.closeSync(published.descriptor);
+      published = undefined;
+      if (prepared !== undefined && prepared.kind !== "none") fs.closeSync(prepared.file.descriptor);
+      if (prepared?.kind === "new") fs.rmSync(prepared.aside, { force: true });
+      prepared = undefined;
+    },
+  };
+
+  function prepareTable(): Prepared {
+    if (!isOn) return { kind: "none" };
+    const last = readLast();
+    if (typeof last === "object") return last;
+    if (hasRead) forgetLast();
+    try {
+      const aside = asidePath();
+      return { kind: "new", file: tablefile.makeTable(aside, image), aside, ...(last && { setAside: last }) };
+    } catch (error) {
+      return { kind: "none", reason: (error as Error).message };
+    }
+  }
+
+  /** Or the reason why it is set aside; undefined where there is none. */
+  function readLast(): Extract<Prepared, { kind: "last" }> | string | undefined {
+    let file: tablefile.TableFile | undefined;
+    try {
+      file = tablefile.openTable(tablePath);
+      if (file === undefined) return undefined;
+      const header = tablefile.readHeader(file);
+      const reason = tablefile.reasonAgainst(file, header, image);
+      if (reason === undefined) {
+        hasRead = true;
+        tablefile.readTable(file, header, image);
+        return { kind: "last", file, header, ...adoptSets() };
+      }
+      fs.closeSync(file.descriptor);
+      return reason;
+    } catch (error) {
+      if (file !== undefined) fs.closeSync(file.descriptor);
+      return `it cannot be read: ${(error as Error).message}`;
+    }
+  }
+
+  function adoptSets(): { changedSets: number[]; dropped: number } {
+    const changedSets: number[] = [];
+    const now = nowMs();
+    let dropped = 0;
+    wasm.takeOver();
+    for (let index = 0; index < wasm.setCount; index++) {
+      const changed = wasm.adopt(index, now);
+      if (changed > 0) changedSets.push(HEADER_BYTES + index * SET_BYTES);
+      dropped += changed;
+    }
+    return { changedSets, dropped };
+  }
+
+  function forgetLast(): void {
+    image.fill(0, HEADER_BYTES);
+    randomFillSync(image, HEADER_SEED_A, SEEDS_BYTES);
+    randomFillSync(image, HEADER_EPOCH, EPOCH_BYTES);
+    wasm.takeOver();
+    hasRead = false;
+  }
+
+  /** Another server has come and gone since the table was read. */
+  function hasMoved({ file, header }: Extract<Prepared, { kind: "last" }>): boolean {
+    return tablefile.inodeAt(tablePath) !== file.inode || !tablefile.readHeader(file).equals(header);
+  }
+
+  function goOn({ file, changedSets, dropped }: Extract<Prepared, { kind: "last" }>): void {
+    published = file;
+    log.tableContinued(wasm.usedCount(), dropped);
+    for (const at of changedSets) writeSet(at);
+    beat();
+  }
+
+  function putInPlace({ file, aside, setAside }: Extract<Prepared, { kind: "new" }>): void {
+    if (setAside !== undefined) log.tableSetAside(setAside);
+    try {
+      wasm.setHeartbeat(nowMs());
+      tablefile.writeHeader(file.descriptor, image);
+      tablefile.replaceTable(tablePath, aside);
+      published = file;
+    } catch (error) {
+      fs.closeSync(file.descriptor);
+      fs.rmSync(aside, { force: true });
+      goWithout((error as Error).message);
+    }
+  }
+
+  /** What an older server left must go: clients would take its old heartbeat for a dead server. */
+  function goWithout(reason: string | undefined): void {
+    try {
+      tablefile.removeTable(tablePath);
+      if (reason !== undefined) log.tableNotPublished(reason);
+    } catch (error) {
+      log.tableNotPublished(`${reason ?? "it is off"}; the last one cannot be removed: ${(error as Error).message}`);
+    }
+  }
+
+  function beat(): void {
+    if (published === undefined) return;
+    wasm.setHeartbeat(nowMs());
+    attempt(published, tablefile.writeHeartbeat);
+  }
+
+  function writeSet(at: number): void {
+    if (published === undefined) return;
+    counters.published++;
+    attempt(published, (descriptor) => tablefile.write(descriptor, image, at, SET_BYTES));
+  }
+
+  /** After a write that failed, clients may have an older answer than the server: it is the last one. */
+  function attempt(file: tablefile.TableFile, write: (descriptor: number, image: Buffer) => void): void {
+    try {
+      write(file.descriptor, image);
+    } catch (error) {
+      clearInterval(heartbeat);
+      published = undefined;
+      counters.publishFailures++;
+      log.tableNotPublished((error as Error).message);
+      tablefile.retireAndClose(file);
+      takeAway(file);
+    }
+  }
+
+  function takeAway({ inode }: tablefile.TableFile): void {
+    try {
+      if (tablefile.inodeAt(tablePath) === inode) fs.unlinkSync(tablePath);
+    } catch {
+      // It is retired, or its heartbeat grows old.
+    }
+  }
+}

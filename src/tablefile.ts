@@ -1,0 +1,191 @@
+// cache.table as a file: written whole, read back, retired. Clients have it mapped, so it is never made shorter and its
+// place is taken by rename only.
+import fs from "node:fs";
+import {
+  BOOT_ID_BYTES,
+  HEADER_BOOT_ID,
+  HEADER_BYTES,
+  HEADER_EPOCH,
+  HEADER_HEADER_BYTES,
+  HEADER_HEARTBEAT_MS,
+  HEADER_LAYOUT_VERSION,
+  HEADER_MAGIC,
+  HEADER_SEED_A,
+  HEADER_SET_BYTES,
+  HEADER_SET_COUNT,
+  HEADER_SLOT_BYTES,
+  HEADER_STATE,
+  HEADER_UPSTREAMS,
+  HEADER_WAYS,
+  STATE_RETIRED,
+  UPSTREAMS_BYTES_MAX,
+} from "../assembly/layout.ts";
+
+export interface TableFile {
+  readonly descriptor: number;
+  readonly inode: bigint;
+}
+
+const TABLE_MODE = 0o644;
+const CHUNK_BYTES = 4 * 1024 * 1024;
+const SEEDS_BYTES = 16;
+const EPOCH_BYTES = 8;
+const STATE_BYTES = 4;
+const HEARTBEAT_BYTES = 8;
+
+// What must be as in our own header, and what it means where it is not; the first that differs is the reason.
+const SAME: ReadonlyArray<readonly [at: number, bytes: number, reason: string]> = [
+  [HEADER_MAGIC, 8, "its header is damaged"],
+  [HEADER_LAYOUT_VERSION, 4, "it is of another layout"],
+  [HEADER_HEADER_BYTES, 4, "it is of another layout"],
+  [HEADER_SET_BYTES, 4, "it is of another layout"],
+  [HEADER_SLOT_BYTES, 4, "it is of another layout"],
+  [HEADER_WAYS, 4, "it is of another layout"],
+  [HEADER_BOOT_ID, BOOT_ID_BYTES, "it is of another boot"],
+  [HEADER_SET_COUNT, 4, "it has another number of entries"],
+  [HEADER_UPSTREAMS, 2 + UPSTREAMS_BYTES_MAX, "its answers are of other upstreams"],
+  [HEADER_STATE, STATE_BYTES, "it is retired"],
+];
+/** Each table's own. */
+const OWN: ReadonlyArray<readonly [at: number, bytes: number]> = [
+  [HEADER_SEED_A, SEEDS_BYTES],
+  [HEADER_EPOCH, EPOCH_BYTES],
+  [HEADER_HEARTBEAT_MS, HEARTBEAT_BYTES],
+];
+
+/** The file to be written, or undefined where there is none. Throws where it is not to be had. */
+export function openTable(path: string): TableFile | undefined {
+  const { O_RDWR, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
+  let descriptor: number;
+  try {
+    descriptor = fs.openSync(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK); // a fifo would wait for its other end
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+  const status = fs.fstatSync(descriptor, { bigint: true });
+  if (status.isFile()) return { descriptor, inode: status.ino };
+  fs.closeSync(descriptor);
+  throw new Error(`${path} is not a file`);
+}
+
+export function readHeader({ descriptor }: TableFile): Buffer {
+  const header = Buffer.alloc(HEADER_BYTES);
+  fs.readSync(descriptor, header, 0, HEADER_BYTES, 0);
+  return header;
+}
+
+/** Why a server with this image may not go on with the file, or undefined where it may. */
+export function reasonAgainst(file: TableFile, header: Buffer, image: Buffer): string | undefined {
+  for (const [at, bytes, reason] of SAME) {
+    if (header.compare(image, at, at + bytes, at, at + bytes) !== 0) return reason;
+  }
+  const expected = Buffer.from(image.subarray(0, HEADER_BYTES));
+  for (const [at, bytes] of OWN) header.copy(expected, at, at, at + bytes);
+  if (!expected.equals(header)) return "its header is damaged";
+  if (fs.fstatSync(file.descriptor).size !== image.length) return "it has a wrong size";
+  return undefined;
+}
+
+/** Reads the sets over the image's, and takes over the seeds and the epoch. */
+export function readTable({ descriptor }: TableFile, header: Buffer, image: Buffer): void {
+  header.copy(image, HEADER_SEED_A, HEADER_SEED_A, HEADER_SEED_A + SEEDS_BYTES);
+  header.copy(image, HEADER_EPOCH, HEADER_EPOCH, HEADER_EPOCH + EPOCH_BYTES);
+  for (let at = HEADER_BYTES; at < image.length; ) {
+    const bytes = fs.readSync(descriptor, image, at, Math.min(CHUNK_BYTES, image.length - at), at);
+    if (bytes === 0) throw new Error("it became shorter");
+    at += bytes;
+  }
+}
+
+/**
+ * A new file for the image of an empty table. It is written to its end: who maps a hole gets its pages on his own account, or
+ * a SIGBUS where the volume is full by then. The zeros come from one chunk, so that the image's pages stay untouched.
+ */
+export function makeTable(path: string, image: Buffer): TableFile {
+  const descriptor = fs.openSync(path, "wx+", TABLE_MODE);
+  try {
+    fs.fchmodSync(descriptor, TABLE_MODE);
+    writeHeader(descriptor, image);
+    const zeros = Buffer.alloc(Math.min(CHUNK_BYTES, image.length));
+    for (let at = HEADER_BYTES; at < image.length; at += zeros.length) {
+      writeAll(descriptor, zeros, 0, Math.min(zeros.length, image.length - at), at);
+    }
+    return { descriptor, inode: fs.fstatSync(descriptor, { bigint: true }).ino };
+  } catch (error) {
+    fs.closeSync(descriptor);
+    fs.rmSync(path, { force: true });
+    throw error;
+  }
+}
+
+/** One write of these bytes of the image to their place in the file. */
+export function write(descriptor: number, image: Buffer, at: number, bytes: number): void {
+  writeAll(descriptor, image, at, bytes, at);
+}
+
+export function writeHeader(descriptor: number, image: Buffer): void {
+  write(descriptor, image, 0, HEADER_BYTES);
+}
+
+export function writeHeartbeat(descriptor: number, image: Buffer): void {
+  write(descriptor, image, HEADER_HEARTBEAT_MS, HEARTBEAT_BYTES);
+}
+
+/** Tells whoever has the file mapped that nothing in it counts any more. */
+export function retire(descriptor: number): void {
+  const state = Buffer.alloc(STATE_BYTES);
+  state.writeUInt32LE(STATE_RETIRED);
+  writeAll(descriptor, state, 0, STATE_BYTES, HEADER_STATE);
+}
+
+/** Puts the file at `aside` in the place of the one at `path`, which is retired, as far as that is allowed. */
+export function replaceTable(path: string, aside: string): void {
+  const last = openIfAllowed(path);
+  try {
+    fs.renameSync(aside, path);
+  } catch (error) {
+    if (last !== undefined) fs.closeSync(last.descriptor);
+    throw error;
+  }
+  if (last !== undefined) retireAndClose(last);
+}
+
+/** Retires what is at `path`, as far as that is allowed, and removes it. Throws where it cannot be removed. */
+export function removeTable(path: string): void {
+  const last = openIfAllowed(path);
+  if (last !== undefined) retireAndClose(last);
+  fs.rmSync(path, { force: true });
+}
+
+/** As far as it can be written. */
+export function retireAndClose({ descriptor }: TableFile): void {
+  try {
+    retire(descriptor);
+  } catch {
+    // The old heartbeat says the same, later.
+  } finally {
+    fs.closeSync(descriptor);
+  }
+}
+
+export function inodeAt(path: string): bigint | undefined {
+  return fs.lstatSync(path, { bigint: true, throwIfNoEntry: false })?.ino;
+}
+
+function openIfAllowed(path: string): TableFile | undefined {
+  try {
+    return openTable(path);
+  } catch {
+    return undefined;
+  }
+}
+
+function writeAll(descriptor: number, from: Buffer, offset: number, bytes: number, at: number): void {
+  while (bytes > 0) {
+    const written = fs.writeSync(descriptor, from, offset, bytes, at); // less where the volume is full: then the next throws
+    offset += written;
+    at += written;
+    bytes -= written;
+  }
+}

@@ -1,0 +1,370 @@
+import fs from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import fc from "fast-check";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import * as layout from "../../assembly/layout.ts";
+import { createCache } from "../../src/cache.ts";
+import { nowMs } from "../../src/clock.ts";
+import { createCounters } from "../../src/counters.ts";
+import { openDirectory } from "../../src/directory.ts";
+import { createLog } from "../../src/log.ts";
+import { createPublisher } from "../../src/publisher.ts";
+import type { TableOptions } from "../../src/wasm.ts";
+import { address, makeRecord } from "../support/records.ts";
+import { type Sandbox, sandbox, sandboxMissing } from "../support/sandbox.ts";
+import { debugWasm } from "../support/wasm.ts";
+
+let directory: string;
+let tablePath: string;
+const publishers: Array<{ stop(): void }> = [];
+
+beforeEach(() => {
+  directory = fs.mkdtempSync(path.join(tmpdir(), "namewell-test-"));
+  tablePath = path.join(directory, "cache.table");
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.useRealTimers();
+  for (const each of publishers.splice(0)) each.stop();
+  fs.rmSync(directory, { recursive: true, force: true });
+});
+
+/** A server's table and publisher; not prepared yet. */
+function server(options: Partial<TableOptions> = {}, isOn = true) {
+  const wasm = debugWasm({ entries: 16, random: (bytes) => crypto.getRandomValues(bytes), ...options });
+  const counters = createCounters();
+  const log: string[] = [];
+  const logger = createLog("info", { write: (line) => void log.push((JSON.parse(line) as { msg: string }).msg) });
+  const publisher = createPublisher({ ...openDirectory(directory, logger), wasm, isOn, counters, log: logger });
+  publishers.push(publisher);
+  const cache = createCache(wasm, publisher.publish);
+  return {
+    ...publisher,
+    wasm,
+    counters,
+    log,
+    keep: (name: string, value = 1, count = 1, ttl = 60) => {
+      const data = Array.from({ length: count }, (_, i) => address(value + i));
+      return cache.keep(makeRecord({ name, ttl, data }), nowMs());
+    },
+    finds: (name: string) => cache.find({ name, type: layout.TYPE_A }, nowMs()) !== undefined,
+  };
+}
+function started(options: Partial<TableOptions> = {}, isOn = true) {
+  const one = server(options, isOn);
+  one.prepare();
+  one.start();
+  return one;
+}
+const file = () => fs.readFileSync(tablePath);
+const inode = () => fs.statSync(tablePath).ino;
+const stateIn = (bytes: Buffer) => bytes.readUInt32LE(layout.HEADER_STATE);
+const heartbeatIn = (bytes: Buffer) => bytes.readBigUInt64LE(layout.HEADER_HEARTBEAT_MS);
+
+/** Keeps the present cache.table open; reads it after it has lost its name. */
+function held(): () => Buffer {
+  const descriptor = fs.openSync(tablePath, "r");
+  publishers.push({ stop: () => fs.closeSync(descriptor) });
+  return () => {
+    const bytes = Buffer.alloc(fs.fstatSync(descriptor).size);
+    fs.readSync(descriptor, bytes, 0, bytes.length, 0);
+    return bytes;
+  };
+}
+
+describe("the published file", () => {
+  it("is the image, byte for byte, after each change", () => {
+    const change = fc.record({
+      name: fc.integer({ min: 0, max: 30 }).map((i) => `n${i}.example`),
+      value: fc.nat(0xffff),
+      count: fc.constantFrom(1, 2, 90, 150), // the last does not fit a slot
+      ttl: fc.constantFrom(0, 1, 60),
+    });
+    fc.assert(
+      fc.property(fc.array(change, { maxLength: 60, size: "max" }), (changes) => {
+        const one = started();
+        for (const { name, value, count, ttl } of changes) {
+          one.keep(name, value, count, ttl);
+          expect(file().equals(one.wasm.image)).toBe(true);
+        }
+        one.stop();
+        fs.rmSync(tablePath);
+      }),
+      { numRuns: 40, seed: 8 },
+    );
+  });
+
+  it("loses the slot whose question has got a record that is too long for it", () => {
+    const one = started();
+    one.keep("a.example", 1);
+    const { published } = one.counters;
+    one.keep("a.example", 1, 150);
+    expect(one.counters.published).toBe(published + 1);
+    expect(file().includes("a.example")).toBe(false);
+  });
+
+  it("is there whole, without holes, readable by all whatever the umask, and nothing beside it", () => {
+    const before = process.umask(0o077);
+    try {
+      started({ entries: 9000 });
+    } finally {
+      process.umask(before);
+    }
+    const { size, blocks, mode } = fs.statSync(tablePath);
+    expect(size).toBe(layout.HEADER_BYTES + 1125 * layout.SET_BYTES);
+    expect(blocks * 512).toBeGreaterThanOrEqual(size);
+    expect(mode & 0o777).toBe(0o644);
+    expect(fs.readdirSync(directory)).toEqual(["cache.table"]);
+    expect(stateIn(file())).toBe(layout.STATE_LIVE);
+  });
+
+  it("has a heartbeat from the start on, four times a second, until the stop", () => {
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "hrtime"] });
+    const one = started();
+    const first = heartbeatIn(file());
+    expect(first).toBe(BigInt(Math.floor(nowMs())));
+    for (let beats = 1; beats <= 3; beats++) {
+      vi.advanceTimersByTime(250);
+      expect(heartbeatIn(file())).toBe(first + BigInt(beats * 250));
+    }
+    one.stop();
+    vi.advanceTimersByTime(10_000);
+    expect(heartbeatIn(file())).toBe(first + 750n);
+  });
+
+  it("is left live and as it is by a stop", () => {
+    const one = started();
+    one.keep("a.example");
+    one.stop();
+    const before = file();
+    one.keep("b.example");
+    expect(file().equals(before)).toBe(true);
+    expect(stateIn(before)).toBe(layout.STATE_LIVE);
+  });
+});
+
+describe("a start", () => {
+  it("goes on in the same file with what the last server kept", () => {
+    const first = started();
+    first.keep("a.example");
+    first.stop(); // or is killed: it writes nothing in its end
+    const before = inode();
+    const second = started();
+    expect(inode()).toBe(before);
+    expect(second.finds("a.example")).toBe(true);
+    expect(second.log).toEqual(["Went on with 1 entries of the last table"]);
+    for (const at of [layout.HEADER_SEED_A, layout.HEADER_SEED_B, layout.HEADER_EPOCH]) {
+      expect(second.wasm.image.readBigUInt64LE(at)).toBe(first.wasm.image.readBigUInt64LE(at));
+    }
+    second.keep("b.example");
+    expect(file().equals(second.wasm.image)).toBe(true);
+    second.wasm.check();
+  });
+
+  it("publishes again what it had to empty", () => {
+    const first = started();
+    first.keep("a.example");
+    first.stop();
+    const damaged = file();
+    damaged.write("x", damaged.indexOf("a.example"));
+    fs.writeFileSync(tablePath, damaged);
+    const second = started();
+    expect(second.finds("a.example")).toBe(false);
+    expect(file().equals(second.wasm.image)).toBe(true);
+    expect(second.log).toEqual(["Went on with 0 entries of the last table"]);
+  });
+
+  const header = (at: number, change: number) => (bytes: Buffer) => {
+    bytes[at] = (bytes[at] as number) ^ change;
+    return bytes;
+  };
+  it.each<[string, (bytes: Buffer) => Buffer, Partial<TableOptions>?]>([
+    ["its header is damaged", header(layout.HEADER_MAGIC, 1)],
+    ["its header is damaged", header(layout.HEADER_STATE + 4, 1)],
+    ["its header is damaged", header(layout.HEADER_BYTES - 1, 1)],
+    ["its header is damaged", () => Buffer.alloc(0)],
+    ["its header is damaged", () => Buffer.alloc(100)],
+    ["it is of another layout", header(layout.HEADER_LAYOUT_VERSION, 3)],
+    ["it is of another layout", header(layout.HEADER_HEADER_BYTES, 1)],
+    ["it is of another layout", header(layout.HEADER_SET_BYTES, 1)],
+    ["it is of another layout", header(layout.HEADER_SLOT_BYTES, 1)],
+    ["it is of another layout", header(layout.HEADER_WAYS, 1)],
+    ["it is of another boot", header(layout.HEADER_BOOT_ID + 15, 1)],
+    ["it has another number of entries", (bytes) => bytes, { entries: 24 }],
+    ["its answers are of other upstreams", (bytes) => bytes, { upstreams: "192.0.2.1, 192.0.2.2" }],
+    ["it is retired", header(layout.HEADER_STATE, layout.STATE_LIVE ^ layout.STATE_RETIRED)],
+    ["it has a wrong size", (bytes) => Buffer.concat([bytes, Buffer.alloc(1)])],
+    ["it has a wrong size", (bytes) => bytes.subarray(0, -layout.SET_BYTES)],
+  ])("sets the last file aside where %s", (reason, damage, options) => {
+    const first = started();
+    first.keep("a.example");
+    first.stop();
+    fs.writeFileSync(tablePath, damage(file()));
+    const last = held();
+    const before = inode();
+    const second = started(options);
+    expect(second.log).toEqual([`Set the last table aside: ${reason}`]);
+    expect(inode()).not.toBe(before);
+    expect(stateIn(last())).toBe(layout.STATE_RETIRED);
+    expect(second.finds("a.example")).toBe(false);
+    expect(file().equals(second.wasm.image)).toBe(true);
+    expect(fs.readdirSync(directory)).toEqual(["cache.table"]);
+  });
+
+  it.each<[string, Partial<TableOptions>, boolean]>([
+    ["goes on with the last table", {}, true],
+    ["makes a new one", { upstreams: "192.0.2.9" }, true],
+    ["publishes nothing", {}, false],
+  ])("that is lost leaves no trace, where it %s", (_what, options, isOn) => {
+    const first = started();
+    first.keep("a.example");
+    const [bytes, number] = [file(), inode()];
+    const loser = server(options, isOn);
+    loser.prepare();
+    expect(file().equals(bytes)).toBe(true);
+    loser.stop();
+    loser.start();
+    expect(file().equals(bytes)).toBe(true);
+    expect(inode()).toBe(number);
+    expect(fs.readdirSync(directory)).toEqual(["cache.table"]);
+    expect(loser.log).toEqual([]);
+  });
+
+  it("reads again where another server has come and gone since", () => {
+    started().stop();
+    const [brief, late] = [server(), server()];
+    late.prepare();
+    brief.prepare();
+    brief.start();
+    brief.keep("a.example");
+    brief.stop();
+    late.start();
+    expect(late.finds("a.example")).toBe(true);
+    expect(file().equals(late.wasm.image)).toBe(true);
+  });
+
+  it("forgets what it has read where another server has put its own table there since", () => {
+    const first = started();
+    first.keep("a.example");
+    first.stop();
+    const [brief, late] = [server({ upstreams: "192.0.2.9" }), server()];
+    late.prepare();
+    brief.prepare();
+    brief.start();
+    brief.stop();
+    const last = held();
+    late.start();
+    expect(late.log).toEqual(["Set the last table aside: its answers are of other upstreams"]);
+    expect([late.finds("a.example"), late.wasm.usedCount()]).toEqual([false, 0]);
+    const epoch = (bytes: Buffer) => bytes.readBigUInt64LE(layout.HEADER_EPOCH);
+    expect([epoch(first.wasm.image), epoch(last())]).not.toContain(epoch(file()));
+    late.keep("b.example");
+    late.wasm.check();
+    expect(file().equals(late.wasm.image)).toBe(true);
+    expect(stateIn(last())).toBe(layout.STATE_RETIRED);
+  });
+
+  it("that may not publish retires the last file and takes it away", () => {
+    started().stop();
+    const last = held();
+    const off = started({}, false);
+    off.keep("a.example");
+    expect(fs.readdirSync(directory)).toEqual([]);
+    expect(stateIn(last())).toBe(layout.STATE_RETIRED);
+    expect([off.log, off.finds("a.example"), off.counters.published]).toEqual([[], true, 0]);
+  });
+
+  it.each([
+    ["a directory", () => fs.mkdirSync(tablePath), /Set the last table aside: it cannot be read: EISDIR/],
+    ["a link", () => fs.symlinkSync("/dev/null", tablePath), /Set the last table aside: it cannot be read: ELOOP/],
+  ])("takes the table to be lost where its name is that of %s", (what, make, line) => {
+    make();
+    const one = started();
+    one.keep("a.example");
+    expect(one.log[0]).toMatch(line);
+    expect(one.finds("a.example")).toBe(true);
+    if (what === "a link") expect(file().equals(one.wasm.image)).toBe(true);
+    else
+      expect(one.log[1]).toMatch(/^The table is not published, and hits go over the socket: .*; the last one cannot/);
+    expect(fs.readdirSync(directory)).toEqual(["cache.table"]);
+  });
+});
+
+describe("a write that fails", () => {
+  const full = () => {
+    throw Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" });
+  };
+  it.each<[string, (one: ReturnType<typeof server>) => void]>([
+    ["of a slot", (one) => void one.keep("b.example")],
+    ["of the heartbeat", () => void vi.advanceTimersByTime(250)],
+  ])("%s ends publishing, not the server, and the file is taken out of the clients' way", (_what, write) => {
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "hrtime"] });
+    const one = started();
+    one.keep("a.example");
+    const last = held();
+    vi.spyOn(fs, "writeSync").mockImplementationOnce(full);
+    write(one);
+    expect(stateIn(last())).toBe(layout.STATE_RETIRED);
+    expect(fs.readdirSync(directory)).toEqual([]);
+    const before = last();
+    vi.advanceTimersByTime(1000);
+    one.keep("c.example");
+    expect(last().equals(before)).toBe(true);
+    expect(one.finds("c.example")).toBe(true);
+    expect(one.log).toEqual([
+      "The table is not published, and hits go over the socket: ENOSPC: no space left on device, write",
+    ]);
+    expect(one.counters.publishFailures).toBe(1);
+  });
+
+  it("takes the file away even where it cannot be retired either", () => {
+    const one = started();
+    vi.spyOn(fs, "writeSync").mockImplementation(full);
+    one.keep("a.example");
+    one.keep("b.example");
+    expect(fs.readdirSync(directory)).toEqual([]);
+    expect(one.log).toHaveLength(1);
+  });
+
+  it("does not take away a file that is not its own", () => {
+    const one = started();
+    fs.rmSync(tablePath);
+    fs.writeFileSync(tablePath, "another");
+    vi.spyOn(fs, "writeSync").mockImplementationOnce(full);
+    one.keep("a.example");
+    expect(file().toString()).toBe("another");
+  });
+
+  it("is none where only its first part was written at once", () => {
+    const one = started();
+    const whole = fs.writeSync;
+    const part = (file: number, from: Buffer, at: number, _bytes: number, to: number) => whole(file, from, at, 100, to);
+    vi.spyOn(fs, "writeSync").mockImplementationOnce(part as typeof fs.writeSync);
+    one.keep("a.example");
+    expect(file().equals(one.wasm.image)).toBe(true);
+    expect(one.counters.publishFailures).toBe(0);
+  });
+});
+
+describe.skipIf(sandboxMissing())("a volume that is too small", () => {
+  let box: Sandbox;
+  beforeEach(async () => {
+    box = await sandbox();
+  });
+  afterEach(() => box.close());
+
+  it("has no table, no left-over and not the last table either; the server goes on over the socket", async () => {
+    const prepare = `mount -t tmpfs -o size=640k tmpfs ${directory} && printf old > ${tablePath} && df ${directory}`;
+    expect((await box.run(["sh", "-c", prepare])).code).toBe(0);
+    const running = await box.start([process.execPath, "dist/server.js"], {
+      cwd: process.cwd(),
+      env: { DNS_CACHE_DIR: directory, DNS_CACHE_UPSTREAMS: "127.0.0.9", DNS_CACHE_ENTRIES: "65536" },
+      ready: /Listening/,
+    });
+    expect(running.stdout()).toContain("The table is not published, and hits go over the socket: ENOSPC");
+    const listed = await box.run(["ls", "-A", directory]);
+    expect(listed.stdout.split("\n").filter(Boolean).sort()).toEqual(["client.so", "dns.sock"]);
+    await running.stop();
+  });
+});
