@@ -1,5 +1,5 @@
 // Going on with the table of a server that is gone: its sets have been read over the image's, its seeds and its epoch over
-// the header's, and nothing of them is trusted. First takeOver (table.ts), then each set is adopted, once.
+// the header's, and nothing of them is trusted. First takeOver (table.ts), then each set that is not empty is adopted, once.
 
 import { endsInTime } from "./expiry";
 import { SET_BYTES, WAYS } from "./layout";

@@ -2,21 +2,41 @@
 // (some thirty addresses of IPv6 and more) are kept here beside it. A question is in one of the two.
 
 import {
+  HEADER_BYTES,
+  HEADER_EPOCH,
   OUTCOME_DATA,
   OUTCOME_NO_DATA,
   OUTCOME_NO_NAME,
   RECORD_BYTES_MAX,
   RECORD_HEADER_BYTES,
   RECORD_LENGTH,
+  SET_BYTES,
   SLOT_BYTES,
+  TAG_LINE_BYTES,
+  WAYS,
 } from "../assembly/layout.ts";
-import { copyRecord, expiresAtMsOf, namesOf, outcomeOf, ttlOf, typeOf } from "./record.ts";
+import { copyRecord, expiresAtMsOf, namesOf, outcomeOf, refreshAtMsOf, ttlOf, typeOf } from "./record.ts";
 import type { Wasm } from "./wasm.ts";
 
 export interface Question {
   /** Lower-case text, no trailing dot: what normalName gives. */
   readonly name: string;
   readonly type: number;
+}
+
+/** What is known of an entry. */
+export interface Held {
+  /** Since it was last written. */
+  readonly hits: number;
+  readonly refreshAtMs: number;
+  question(): Question;
+}
+
+export interface Hit {
+  /** A copy, sealed. */
+  readonly record: Uint8Array;
+  /** Since it was last written, with this one. */
+  readonly hits: number;
 }
 
 export interface CacheStats {
@@ -27,10 +47,17 @@ export interface CacheStats {
 }
 
 export interface Cache {
-  /** A copy of the sealed record of a fresh entry; counts a hit. */
-  find(question: Question, nowMs: number): Uint8Array | undefined;
-  /** Settles and seals the record, stores it if it may be kept, and returns it to be given out. */
-  keep(record: Uint8Array, nowMs: number): Uint8Array;
+  /** A fresh entry; counts a hit. */
+  find(question: Question, nowMs: number): Hit | undefined;
+  /** Adds hits of readers of the published table; undefined where the slot holds another record by now. */
+  use(slot: number, generationLow: number, hits: number): Held | undefined;
+  /** Whether these bytes are the epoch in the table's header. */
+  isEpoch(epoch: Uint8Array): boolean;
+  /**
+   * Settles and seals the record, stores it if it may be kept, and returns it to be given out. `usualMs` is what the
+   * upstreams usually take.
+   */
+  keep(record: Uint8Array, nowMs: number, usualMs: number): Uint8Array;
   /** A sealed record without data: OUTCOME_TEMPORARY, OUTCOME_UNFIT. */
   bare(question: Question, outcome: number, nowMs: number): Uint8Array;
   stats(): CacheStats;
@@ -53,12 +80,26 @@ export function createCache(wasm: Wasm, publish: (slotOffset: number) => void): 
       ask(question);
       const slot = wasm.find(question.type, nowMs);
       if (slot === 0) return long.find(question, nowMs);
-      return copyRecord(wasm.image, slot);
+      return { record: copyRecord(wasm.image, slot), hits: wasm.hitsOf(slot) };
     },
 
-    keep(record, nowMs) {
+    use(slot, generationLow, hits) {
+      if (slot >= wasm.setCount * WAYS) return undefined;
+      const at = slotOffset(slot);
+      if (!wasm.use(at, generationLow, hits)) return undefined;
+      const record = wasm.image.subarray(at, at + SLOT_BYTES);
+      return {
+        hits: wasm.hitsOf(at),
+        refreshAtMs: refreshAtMsOf(record),
+        question: () => ({ name: namesOf(record)[0] as string, type: typeOf(record) }),
+      };
+    },
+
+    isEpoch: (epoch) => wasm.image.compare(epoch, 0, epoch.length, HEADER_EPOCH, HEADER_EPOCH + 8) === 0,
+
+    keep(record, nowMs, usualMs) {
       wasm.record.set(wholeRecord(record));
-      wasm.settle(nowMs, 0);
+      wasm.settle(nowMs, usualMs);
       const outcome = outcomeOf(record);
       const mayKeep = outcome === OUTCOME_DATA || outcome === OUTCOME_NO_DATA || outcome === OUTCOME_NO_NAME;
       const isKept = mayKeep && ttlOf(wasm.record) > 0;
@@ -95,6 +136,10 @@ export function createCache(wasm: Wasm, publish: (slotOffset: number) => void): 
   };
 }
 
+function slotOffset(slot: number): number {
+  return HEADER_BYTES + Math.floor(slot / WAYS) * SET_BYTES + TAG_LINE_BYTES + (slot % WAYS) * SLOT_BYTES;
+}
+
 function wholeRecord(record: Uint8Array): Uint8Array {
   const length = (record[RECORD_LENGTH] as number) | ((record[RECORD_LENGTH + 1] as number) << 8);
   if (record.length !== length || length < RECORD_HEADER_BYTES || length > RECORD_BYTES_MAX)
@@ -104,23 +149,24 @@ function wholeRecord(record: Uint8Array): Uint8Array {
 
 /** In order of insertion: where there is no room, the oldest go. */
 function longRecords() {
-  const records = new Map<string, Uint8Array>();
+  const records = new Map<string, { readonly record: Uint8Array; hits: number }>();
   let bytes = 0;
   const key = (question: Question) => `${question.type} ${question.name}`;
 
   function removeKey(name: string): void {
-    bytes -= records.get(name)?.length ?? 0;
+    bytes -= records.get(name)?.record.length ?? 0;
     records.delete(name);
   }
 
   return {
-    find(question: Question, nowMs: number): Uint8Array | undefined {
-      const record = records.size > 0 ? records.get(key(question)) : undefined;
-      return record && expiresAtMsOf(record) > nowMs ? record.slice() : undefined;
+    find(question: Question, nowMs: number): Hit | undefined {
+      const entry = records.size > 0 ? records.get(key(question)) : undefined;
+      if (entry === undefined || expiresAtMsOf(entry.record) <= nowMs) return undefined;
+      return { record: entry.record.slice(), hits: ++entry.hits };
     },
     insert(question: Question, record: Uint8Array): void {
       removeKey(key(question));
-      records.set(key(question), record);
+      records.set(key(question), { record, hits: 0 });
       bytes += record.length;
       for (const oldest of records.keys()) {
         if (records.size <= LONG_ENTRIES_MAX && bytes <= LONG_BYTES_MAX) break;

@@ -3,7 +3,7 @@ import type net from "node:net";
 import { FRAME_HEADER_BYTES, QUESTION_FRAME_BYTES_MAX } from "../assembly/layout.ts";
 import { LINE_BYTES_MAX } from "./textline.ts";
 
-/** What to write back. `last`: the connection ends with it. */
+/** What to write back, nothing perhaps. `last`: the connection ends with it. */
 export interface Response {
   readonly bytes: Buffer | string;
   readonly last?: boolean;
@@ -84,7 +84,7 @@ export function serveConnection(
 
   function write({ bytes, last }: Response): void {
     if (socket.destroyed) return;
-    socket.write(bytes);
+    if (bytes.length > 0) socket.write(bytes);
     if (last) close();
   }
 

@@ -3,10 +3,15 @@ export function createCounters() {
   return {
     questions: 0,
     hits: 0,
+    publishedHits: 0, // in clients, as far as they told of them
+    usesIgnored: 0, // told of entries that were not there any more
     misses: 0,
     joined: 0,
     failures: 0,
     refusedBusy: 0,
+    refreshes: 0,
+    refreshesRefused: 0, // more than the rate or the questions in flight allow
+    refreshesFailed: 0,
     published: 0, // sets written to cache.table
     publishFailures: 0,
     upstreamQueries: 0,

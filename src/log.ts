@@ -21,7 +21,10 @@ export function createLog(level: LogLevel, destination: DestinationStream = stan
       logger.warn({ reason }, `The table is not published, and hits go over the socket: ${reason}`),
     gotMessage: (name: string) => logger.debug(`Got message: '${name}'`),
     cacheWarmup: (name: string, type: string) => logger.debug({ type }, `Cache warmup ${name}`),
-    cacheHit: (name: string, type: string) => logger.debug({ type }, `Cache hit ${name}`),
+    /** Whether a hit makes a line: a name need not be read for none. */
+    saysHits: () => logger.isLevelEnabled("debug"),
+    cacheHit: (name: string, type: string, hits = 1) => logger.debug({ type, hits }, `Cache hit ${name}`),
+    cacheRefresh: (name: string, type: string) => logger.debug({ type }, `Cache refresh ${name}`),
     questionFailed: (name: string, type: string, reason: string) =>
       logger.debug({ type, reason }, `No upstream answered for ${name}`),
     upstreamWithoutEdns: (upstream: string) => logger.info({ upstream }, "Upstream does not speak EDNS"),

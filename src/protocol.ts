@@ -9,8 +9,25 @@ export interface QuestionFrame {
   /** In the order of the search list; lower case. */
   readonly candidates: readonly string[];
 }
+export interface UseFrame {
+  readonly kind: "touch" | "hits";
+  /** As it stands in the table's header. */
+  readonly epoch: Uint8Array;
+  readonly uses: readonly Use[];
+}
+/** Of an entry in the published table. */
+export interface Use {
+  readonly slot: number;
+  /** The low half of its record's. */
+  readonly generation: number;
+  readonly hits: number;
+}
 export type Refusal = "malformed" | "unknown" | "busy";
-export type Received = QuestionFrame | { readonly kind: "hello" } | { readonly kind: "refuse"; readonly why: Refusal };
+export type Received =
+  | QuestionFrame
+  | UseFrame
+  | { readonly kind: "hello" }
+  | { readonly kind: "refuse"; readonly why: Refusal };
 
 export const FAMILIES: ReadonlyArray<{ readonly bit: number; readonly type: number }> = [
   { bit: layout.FAMILY_A, type: layout.TYPE_A },
@@ -38,6 +55,10 @@ export function decodeFrame(frame: Buffer): Received {
       return decodeQuestion(frame) ?? { kind: "refuse", why: "malformed" };
     case layout.KIND_HELLO:
       return { kind: "hello" };
+    case layout.KIND_TOUCH:
+      return decodeUses(frame, "touch") ?? { kind: "refuse", why: "malformed" };
+    case layout.KIND_HITS:
+      return decodeUses(frame, "hits") ?? { kind: "refuse", why: "malformed" };
     default:
       return { kind: "refuse", why: "unknown" };
   }
@@ -61,6 +82,20 @@ function decodeQuestion(frame: Buffer): QuestionFrame | undefined {
     at = end;
   }
   return at === frame.length ? { kind: "question", families, candidates } : undefined;
+}
+
+function decodeUses(frame: Buffer, kind: UseFrame["kind"]): UseFrame | undefined {
+  const count = (frame.length - layout.USE_ENTRIES) / layout.USE_ENTRY_BYTES;
+  if (!Number.isInteger(count) || count < 1 || count > layout.USE_ENTRIES_MAX) return undefined;
+  const uses = Array.from({ length: count }, (_, i) => {
+    const at = layout.USE_ENTRIES + i * layout.USE_ENTRY_BYTES;
+    return {
+      slot: frame.readUInt32BE(at + layout.USE_SLOT),
+      generation: frame.readUInt16BE(at + layout.USE_GENERATION),
+      hits: frame.readUInt16BE(at + layout.USE_HITS),
+    };
+  });
+  return { kind, epoch: frame.subarray(layout.USE_EPOCH, layout.USE_ENTRIES), uses };
 }
 
 /** @param records one for each bit of `families`, in the order of FAMILIES */

@@ -110,8 +110,7 @@ export function createPublisher({ wasm, tablePath, asidePath, isOn, counters, lo
       const reason = tablefile.reasonAgainst(file, header, image);
       if (reason === undefined) {
         hasRead = true;
-        tablefile.readTable(file, header, image);
-        return { kind: "last", file, header, ...adoptSets() };
+        return { kind: "last", file, header, ...adopt(tablefile.readTable(file, header, image)) };
       }
       fs.closeSync(file.descriptor);
       return reason;
@@ -121,12 +120,12 @@ export function createPublisher({ wasm, tablePath, asidePath, isOn, counters, lo
     }
   }
 
-  function adoptSets(): { changedSets: number[]; dropped: number } {
+  function adopt(sets: readonly number[]): { changedSets: number[]; dropped: number } {
     const changedSets: number[] = [];
     const now = nowMs();
     let dropped = 0;
     wasm.takeOver();
-    for (let index = 0; index < wasm.setCount; index++) {
+    for (const index of sets) {
       const changed = wasm.adopt(index, now);
       if (changed > 0) changedSets.push(HEADER_BYTES + index * SET_BYTES);
       dropped += changed;

@@ -15,25 +15,31 @@ import {
   type QuestionFrame,
   type Refusal,
 } from "./protocol.ts";
-import type { Resolve } from "./resolver.ts";
+import type { Resolver } from "./resolver.ts";
 import { type Found, search } from "./search.ts";
 import { textAnswer, textError } from "./textline.ts";
+import type { Usage } from "./usage.ts";
 
 export interface ResponderOptions {
-  readonly resolve: Resolve;
+  readonly resolve: Resolver["resolve"];
+  readonly usage: Usage;
   /** Within which a question ends. */
   readonly timeoutMs: number;
   readonly counters: Counters;
   readonly log: Log;
 }
 
-export function createResponder({ resolve, timeoutMs, counters, log }: ResponderOptions): Responder {
+export function createResponder({ resolve, usage, timeoutMs, counters, log }: ResponderOptions): Responder {
   return {
     frameLength,
     respondToFrame(frame, write) {
       const received = decodeFrame(frame);
       if (received.kind === "hello") return { bytes: encodeHello() };
       if (received.kind === "refuse") return refuse(received.why);
+      if (received.kind !== "question") {
+        usage.take(received);
+        return { bytes: "" };
+      }
       const found = find(received);
       if (!(found instanceof Promise)) return answer(received, found);
       const pending = setTimeout(() => write(encodePending(timeoutMs - PENDING_AFTER_MS)), PENDING_AFTER_MS);

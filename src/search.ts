@@ -2,7 +2,7 @@
 // temporary reason is never skipped over to a later one that exists, since traffic would go to the wrong service.
 import { OUTCOME_NO_DATA, OUTCOME_NO_NAME } from "../assembly/layout.ts";
 import { outcomeOf } from "./record.ts";
-import type { Resolve } from "./resolver.ts";
+import type { Resolver } from "./resolver.ts";
 
 export interface Found {
   /** Index of the candidate that the records are for. */
@@ -17,7 +17,7 @@ export interface Found {
  * at once, so that a cold search costs one round trip.
  */
 export function search(
-  resolve: Resolve,
+  resolve: Resolver["resolve"],
   candidates: readonly string[],
   types: readonly number[],
 ): Found | Promise<Found> {

@@ -13,6 +13,8 @@ import { createResolver } from "./resolver.ts";
 import { createResponder } from "./responder.ts";
 import { createAsk } from "./upstream/ask.ts";
 import { createExchange } from "./upstream/exchange.ts";
+import { createUsual } from "./upstream/usual.ts";
+import { createUsage } from "./usage.ts";
 import { loadWasm, type Wasm } from "./wasm.ts";
 
 const CLIENT_FILE = fileURLToPath(new URL("client.so", import.meta.url));
@@ -29,9 +31,11 @@ async function start(): Promise<void> {
   const publisher = createPublisher({ ...directory, wasm, isOn: config.sharedTable, counters, log });
   const cache = createCache(wasm, publisher.publish);
   const exchange = createExchange({ readReply: messageReader(wasm).read, counters, log });
-  const ask = createAsk({ ...config, exchange, counters });
-  const resolve = createResolver({ cache, ask, counters, log });
-  const responder = createResponder({ resolve, timeoutMs: config.timeoutMs, counters, log });
+  const usual = createUsual();
+  const ask = createAsk({ ...config, exchange, usual, counters });
+  const { resolve, refresh } = createResolver({ ...config, cache, ask, usual, counters, log });
+  const usage = createUsage({ cache, refresh, counters, log });
+  const responder = createResponder({ resolve, usage, timeoutMs: config.timeoutMs, counters, log });
   const listener = createListener(responder, counters);
 
   async function stop(signal: NodeJS.Signals): Promise<void> {

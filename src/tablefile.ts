@@ -17,6 +17,7 @@ import {
   HEADER_STATE,
   HEADER_UPSTREAMS,
   HEADER_WAYS,
+  SET_BYTES,
   STATE_RETIRED,
   UPSTREAMS_BYTES_MAX,
 } from "../assembly/layout.ts";
@@ -87,15 +88,26 @@ export function reasonAgainst(file: TableFile, header: Buffer, image: Buffer): s
   return undefined;
 }
 
-/** Reads the sets over the image's, and takes over the seeds and the epoch. */
-export function readTable({ descriptor }: TableFile, header: Buffer, image: Buffer): void {
+/**
+ * Takes over the seeds and the epoch, and reads the sets that are not empty over the image's; gives their numbers. The image's
+ * other pages stay untouched, so that a start takes no more memory than its entries need.
+ */
+export function readTable({ descriptor }: TableFile, header: Buffer, image: Buffer): number[] {
   header.copy(image, HEADER_SEED_A, HEADER_SEED_A, HEADER_SEED_A + SEEDS_BYTES);
   header.copy(image, HEADER_EPOCH, HEADER_EPOCH, HEADER_EPOCH + EPOCH_BYTES);
-  for (let at = HEADER_BYTES; at < image.length; ) {
-    const bytes = fs.readSync(descriptor, image, at, Math.min(CHUNK_BYTES, image.length - at), at);
-    if (bytes === 0) throw new Error("it became shorter");
-    at += bytes;
+  const chunk = Buffer.alloc(Math.min(CHUNK_BYTES, image.length - HEADER_BYTES));
+  const empty = Buffer.alloc(SET_BYTES);
+  const used: number[] = [];
+  for (let at = HEADER_BYTES; at < image.length; at += chunk.length) {
+    const bytes = Math.min(chunk.length, image.length - at);
+    readAll(descriptor, chunk, bytes, at);
+    for (let set = 0; set < bytes; set += SET_BYTES) {
+      if (chunk.compare(empty, 0, SET_BYTES, set, set + SET_BYTES) === 0) continue;
+      chunk.copy(image, at + set, set, set + SET_BYTES);
+      used.push((at + set - HEADER_BYTES) / SET_BYTES);
+    }
   }
+  return used;
 }
 
 /**
@@ -178,6 +190,14 @@ function openIfAllowed(path: string): TableFile | undefined {
     return openTable(path);
   } catch {
     return undefined;
+  }
+}
+
+function readAll(descriptor: number, to: Buffer, bytes: number, at: number): void {
+  for (let offset = 0; offset < bytes; ) {
+    const read = fs.readSync(descriptor, to, offset, bytes - offset, at + offset);
+    if (read === 0) throw new Error("it became shorter");
+    offset += read;
   }
 }
 

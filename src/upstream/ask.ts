@@ -1,9 +1,11 @@
 // One question put to the upstreams until one answers: the next server when one is late or fails, all within one deadline.
 // A late server's reply still counts while the question is open.
 import type { Question } from "../cache.ts";
+import { nowMs } from "../clock.ts";
 import { type UpstreamAddress, upstreamText } from "../config.ts";
 import type { Counters } from "../counters.ts";
 import type { Exchange, Server } from "./exchange.ts";
+import type { Usual } from "./usual.ts";
 
 export type Asked =
   | { readonly record: Uint8Array }
@@ -20,6 +22,8 @@ export interface AskOptions {
   /** For the whole question. */
   readonly timeoutMs: number;
   readonly exchange: Exchange;
+  /** Learns how long answers took; what failed says nothing of that. */
+  readonly usual: Usual;
   readonly counters: Counters;
 }
 
@@ -27,7 +31,7 @@ export interface AskOptions {
 // so many servers that the last would not get its turn.
 const FIRST_WAIT_MS = 400;
 
-export function createAsk({ upstreams, timeoutMs, exchange, counters }: AskOptions): Ask {
+export function createAsk({ upstreams, timeoutMs, exchange, usual, counters }: AskOptions): Ask {
   const servers: Server[] = upstreams.map((address) => ({ ...address, withoutEdnsUntilMs: 0 }));
   const firstWaitMs = Math.min(FIRST_WAIT_MS, timeoutMs / (servers.length + 1));
   let preferred = 0;
@@ -36,6 +40,7 @@ export function createAsk({ upstreams, timeoutMs, exchange, counters }: AskOptio
     const open = new AbortController();
     const failed = new Map<Server, string>();
     const first = preferred;
+    const askedAtMs = nowMs();
     let attempts = 0;
     let index = first;
     let isOwnLack = false;
@@ -70,6 +75,7 @@ export function createAsk({ upstreams, timeoutMs, exchange, counters }: AskOptio
           if (open.signal.aborted) return;
           if ("record" in ending) {
             preferred = ownIndex;
+            usual.took(nowMs() - askedAtMs);
             finish(ending);
           } else {
             failed.set(server, ending.failed);

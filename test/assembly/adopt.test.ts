@@ -32,7 +32,7 @@ function adopted(image: Buffer, options: Partial<TableOptions> = {}): { wasm: Ta
   return { wasm, changed };
 }
 
-/** The record in the slot, with a right checksum and tag for whatever stands in it. */
+/** Gives the slot the right checksum for whatever stands in it. */
 function sealAgain(wasm: Wasm, slot: number): void {
   const record = wasm.image.subarray(slot, slot + wasm.image.readUInt16LE(slot + layout.RECORD_LENGTH));
   record.writeBigUInt64LE(checksumOf(record), layout.RECORD_CHECKSUM);
@@ -79,6 +79,7 @@ describe("a table that was read back", () => {
     ["generation 0", (wasm, slot) => wasm.image.writeUInt32LE(0, slot + layout.RECORD_GENERATION)],
   ];
   const sealed: [string, (wasm: Wasm, slot: number) => void][] = [
+    ["generation 0", ({ image }, slot) => image.writeUInt32LE(0, slot + layout.RECORD_GENERATION)],
     ["an outcome that is never kept", ({ image }, slot) => image.writeUInt8(4, slot + layout.RECORD_OUTCOME)],
     ["an outcome without data, and data", ({ image }, slot) => image.writeUInt8(2, slot + layout.RECORD_OUTCOME)],
     [
@@ -91,7 +92,14 @@ describe("a table that was read back", () => {
     ["an odd name in the chain", ({ image }, slot) => image.writeUInt8(16, slot + layout.RECORD_CHAIN_COUNT)],
     ["a name past its end", ({ image }, slot) => image.writeUInt8(255, slot + layout.RECORD_NAMES)],
     ["another name than its tag's", ({ image }, slot) => image.write("x", slot + layout.RECORD_NAMES + 1)],
-    ["a type that is not kept", ({ image }, slot) => image.writeUInt16LE(16, slot + layout.RECORD_TYPE)],
+    [
+      "a type that is not kept",
+      ({ image }, slot) => {
+        const seeds = [layout.HEADER_SEED_A, layout.HEADER_SEED_B].map((at) => image.readBigUInt64LE(at));
+        image.writeUInt16LE(16, slot + layout.RECORD_TYPE);
+        image.writeBigUInt64LE(hashOf("b.example", 16, ...(seeds as [bigint, bigint])), tagOf(slot));
+      },
+    ],
     ["a refresh after its end", ({ image }, slot) => image.writeUInt8(255, slot + layout.RECORD_REFRESH_AT_MS + 6)],
     ["an end too far ahead", ({ image }, slot) => image.writeUInt8(1, slot + layout.RECORD_EXPIRES_AT_MS + 4)],
   ];
@@ -108,7 +116,7 @@ describe("a table that was read back", () => {
     const before = debugWasm({ entries: 8 });
     const slots = ["a", "b", "c"].map((label) => put(before, { name: `${label}.example`, ...one }));
     damage(before, slots[1] as number);
-    const { wasm, changed } = adopted(before.image, { entries: 8 });
+    const { wasm, changed } = adopted(before.image, { entries: 8, maxNegativeTtlSeconds: 3600 });
     expect([changed, wasm.usedCount()]).toEqual([1, 2]);
     expect(["a", "b", "c"].map((label) => finds(wasm, `${label}.example`))).toEqual([true, false, true]);
     expect(adopted(wasm.image, { entries: 8 }).changed).toBe(0);

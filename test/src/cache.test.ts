@@ -26,8 +26,9 @@ function cacheOf(options: Partial<TableOptions> = {}) {
   return {
     ...cache,
     wasm,
-    keepNew: (parts: RecordParts, nowMs = 0) => cache.keep(makeRecord(parts), nowMs),
-    ask: (name: string, nowMs = 0, type = A) => cache.find({ name, type }, nowMs),
+    keepNew: (parts: RecordParts, nowMs = 0, usualMs = 0) => cache.keep(makeRecord(parts), nowMs, usualMs),
+    ask: (name: string, nowMs = 0, type = A) => cache.find({ name, type }, nowMs)?.record,
+    hits: (name: string) => cache.find({ name, type: A }, 0)?.hits,
   };
 }
 
@@ -65,8 +66,48 @@ describe("the cache", () => {
   test("leaves the caller's record as it was", () => {
     const record = makeRecord({ name: "a.example", ttl: 9999, data: some });
     const before = record.slice();
-    cacheOf().keep(record, 77);
+    cacheOf().keep(record, 77, 0);
     expect(record).toEqual(before);
+  });
+
+  test.each([
+    ["the last tenth of the ttl", 60, 100, 54_000],
+    ["the last tenth, as long as two answers", 60, 3000, 54_000],
+    ["twice the usual time, where that is longer", 60, 3001, 53_998],
+    ["twice the usual time of a short ttl", 2, 200.25, 1600],
+    ["at once, where an answer takes half the ttl", 2, 1000, 0],
+    ["at once, and not before, where an answer takes longer", 2, 5000, 0],
+  ])("has a record refreshed in %s", (_when, ttl, usualMs, refreshAfterMs) => {
+    const { keepNew } = cacheOf();
+    const record = keepNew({ name: "a.example", ttl, data: some }, 7000, usualMs);
+    expect([refreshAtMsOf(record), expiresAtMsOf(record)]).toEqual([7000 + refreshAfterMs, 7000 + ttl * 1000]);
+    const long = keepNew({ name: "a.example", ttl, data: many(150) }, 7000, usualMs);
+    expect([refreshAtMsOf(long), expiresAtMsOf(long)]).toEqual([7000 + refreshAfterMs, 7000 + ttl * 1000]);
+  });
+
+  test("counts the hits of an entry since it was last written, of a long one too", () => {
+    const { keepNew, hits } = cacheOf();
+    for (const count of [2, 150]) {
+      keepNew({ name: "a.example", data: many(count) });
+      expect([hits("a.example"), hits("a.example"), hits("a.example")]).toEqual([1, 2, 3]);
+    }
+    keepNew({ name: "a.example", data: many(151) });
+    expect(hits("a.example")).toBe(1);
+  });
+
+  test("tells of each slot that has changed, and of no other", () => {
+    const wasm = debugWasm();
+    const changed: number[] = [];
+    const { keep } = createCache(wasm, (slot) => void changed.push(slot));
+    const put = (name: string, count: number, ttl = 60) =>
+      keep(makeRecord({ name, ttl, data: many(count) }), 0, 0) && changed.splice(0);
+    const [slot] = put("a.example", 2);
+    expect(slot).toBeGreaterThan(layout.HEADER_BYTES);
+    expect(put("a.example", 3)).toEqual([slot]);
+    expect(put("a.example", 3, 0)).toEqual([]);
+    expect(put("a.example", 150)).toEqual([slot]);
+    expect(put("a.example", 151).filter((each) => each !== 0)).toEqual([]);
+    expect(put("a.example", 2)).toHaveLength(1);
   });
 
   test("clamps the ttl of data to minimum and maximum", () => {
@@ -112,18 +153,96 @@ describe("the cache", () => {
   test("refuses what is not a whole record", () => {
     const { keep } = cacheOf();
     const record = makeRecord({ name: "a.example", data: some });
-    expect(() => keep(record.subarray(0, 56), 0)).toThrow(RangeError);
-    expect(() => keep(new Uint8Array(3), 0)).toThrow(RangeError);
-    expect(() => keep(new Uint8Array(0), 0)).toThrow(RangeError);
+    expect(() => keep(record.subarray(0, 56), 0, 0)).toThrow(RangeError);
+    expect(() => keep(new Uint8Array(3), 0, 0)).toThrow(RangeError);
+    expect(() => keep(new Uint8Array(0), 0, 0)).toThrow(RangeError);
   });
 
   test("takes a ttl that the caller cut down before", () => {
     const { keep } = cacheOf();
     const record = makeRecord({ name: "a.svc.cluster.local", ttl: 30, outcome: layout.OUTCOME_NO_NAME });
     limitTtl(record, 5);
-    expect(ttlOf(keep(record, 0))).toBe(5);
+    expect(ttlOf(keep(record, 0, 0))).toBe(5);
     limitTtl(record, 50);
     expect(ttlOf(record)).toBe(5);
+  });
+});
+
+describe("hits that readers of the published table tell of", () => {
+  /** A cache with an entry, and where a reader sees it. */
+  function published(ttl = 60) {
+    const one = cacheOf({ entries: 16 });
+    const at = { offset: 0 };
+    const { keep, use, find } = createCache(one.wasm, (slotOffset) => {
+      at.offset = slotOffset;
+    });
+    keep(makeRecord({ name: "b.example", data: some }), 0, 0);
+    const record = keep(makeRecord({ name: "a.example", ttl, data: some }), 0, 0);
+    const set = Math.floor((at.offset - layout.HEADER_BYTES) / layout.SET_BYTES);
+    const inSet = (at.offset % layout.SET_BYTES) - layout.TAG_LINE_BYTES;
+    const slot = set * layout.WAYS + inSet / layout.SLOT_BYTES;
+    return { ...one, keep, use, find, slot, record, generation: generationOf(record) };
+  }
+
+  test("are added to the entry's", () => {
+    const { use, find, slot, generation } = published();
+    expect(use(slot, generation, 3)?.hits).toBe(3);
+    expect(find({ name: "a.example", type: A }, 0)?.hits).toBe(4);
+    expect(use(slot, generation, 0)?.hits).toBe(4);
+    expect(use(slot, generation, 65_530)?.hits).toBe(65_534);
+    expect(use(slot, generation, 65_535)?.hits).toBe(65_535);
+  });
+
+  test("say which question it is, and when it is to be refreshed", () => {
+    const { use, slot, generation, record } = published();
+    const held = use(slot, generation, 1);
+    expect(held?.question()).toEqual({ name: "a.example", type: A });
+    expect(held?.refreshAtMs).toBe(refreshAtMsOf(record));
+  });
+
+  test("keep the entry when others give way, as long as there are any", () => {
+    const wasm = debugWasm({ entries: 8 });
+    const { keep, use, find } = createCache(wasm, () => undefined);
+    const put = (name: string) => void keep(makeRecord({ name, data: some }), 0, 0);
+    for (let i = 0; i < 8; i++) put(`n${i}`);
+    for (const [slot, hits] of [1, 1, 0, 1, 1, 1, 1, 1].entries()) use(slot, 1, hits);
+    put("new");
+    expect(find({ name: "n2", type: A }, 0)).toBeUndefined();
+    expect(find({ name: "n0", type: A }, 0)).toBeDefined();
+  });
+
+  test("are ignored where the slot is empty, holds another record, or does not exist", () => {
+    const { use, keep, find, slot, generation, wasm } = published();
+    expect(use(slot, generation + 1, 1)).toBeUndefined();
+    expect(use(slot, 0, 1)).toBeUndefined();
+    for (const none of [16, 17, 0xffffffff]) expect(use(none, 0, 1)).toBeUndefined();
+    for (let any = 0; any < 16; any++) use(any, 0, 1);
+    keep(makeRecord({ name: "a.example", data: some }), 0, 0);
+    expect(use(slot, generation, 1)).toBeUndefined();
+    expect(find({ name: "a.example", type: A }, 0)?.hits).toBe(1);
+    keep(makeRecord({ name: "a.example", data: many(150) }), 0, 0); // empties the slot
+    expect(use(slot, generation + 1, 1)).toBeUndefined();
+    wasm.check();
+  });
+
+  test("are told apart by the low half of the generation", () => {
+    const { use, wasm, slot } = published();
+    const at = layout.HEADER_BYTES + Math.floor(slot / 8) * layout.SET_BYTES + layout.TAG_LINE_BYTES;
+    wasm.image.writeUInt32LE(0x12345678, at + (slot % 8) * layout.SLOT_BYTES + layout.RECORD_GENERATION);
+    expect(use(slot, 0x5678, 1)).toBeDefined();
+    expect(use(slot, 0x1234, 1)).toBeUndefined();
+  });
+
+  test("are for the table whose epoch they name", () => {
+    const { isEpoch, wasm } = cacheOf();
+    const epoch = Buffer.from(wasm.image.subarray(layout.HEADER_EPOCH, layout.HEADER_EPOCH + 8));
+    expect(isEpoch(epoch)).toBe(true);
+    for (let i = 0; i < 8; i++) {
+      const other = Buffer.from(epoch);
+      other[i] = (other[i] as number) ^ 1;
+      expect(isEpoch(other)).toBe(false);
+    }
+    expect(isEpoch(epoch.subarray(1))).toBe(false);
   });
 });
 

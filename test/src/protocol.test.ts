@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import * as layout from "../../assembly/layout.ts";
 import * as protocol from "../../src/protocol.ts";
-import { questionFrame } from "../support/frames.ts";
+import { frame, questionFrame, useFrame } from "../support/frames.ts";
 
 describe("decodeFrame", () => {
   it("reads a question's families and candidates in lower case and in order", () => {
@@ -51,6 +51,42 @@ describe("decodeFrame", () => {
       kind: "refuse",
       why: "unknown",
     });
+  });
+});
+
+describe("decodeFrame, of touch and hits", () => {
+  const epoch = Buffer.from("0102030405060708", "hex");
+  const uses = [
+    { slot: 0xfedcba98, generation: 0xfffe, hits: 3 },
+    { slot: 7, generation: 1, hits: 65_535 },
+  ];
+  const kinds = [
+    ["touch", layout.KIND_TOUCH],
+    ["hits", layout.KIND_HITS],
+  ] as const;
+
+  it.each(kinds)("reads the epoch and the entries of %s, in order", (kind, number) => {
+    const { epoch: read, ...rest } = protocol.decodeFrame(useFrame(number, epoch, uses)) as protocol.UseFrame;
+    expect(rest).toEqual({ kind, uses });
+    expect(Buffer.from(read)).toEqual(epoch);
+  });
+
+  it.each(kinds)("takes as many entries of %s as there may be, and not one more", (kind, number) => {
+    const many = Array.from({ length: layout.USE_ENTRIES_MAX }, (_, slot) => ({ slot, generation: 1, hits: 1 }));
+    expect(protocol.decodeFrame(useFrame(number, epoch, many))).toMatchObject({ kind, uses: many });
+    const more = useFrame(number, epoch, [...many, { slot: 1, generation: 1, hits: 1 }]);
+    expect(protocol.decodeFrame(more)).toEqual({ kind: "refuse", why: "malformed" });
+  });
+
+  it.each(kinds)("calls %s malformed that is not a whole number of entries, one at least", (kind, number) => {
+    const whole = useFrame(number, epoch, uses);
+    const body = whole.subarray(layout.FRAME_HEADER_BYTES);
+    for (let bytes = 0; bytes <= body.length; bytes++) {
+      const isWhole = bytes === 8 + 8 || bytes === 8 + 16;
+      expect(protocol.decodeFrame(frame(number, body.subarray(0, bytes))).kind).toBe(isWhole ? kind : "refuse");
+    }
+    const longer = frame(number, Buffer.concat([body, Buffer.alloc(1)]));
+    expect(protocol.decodeFrame(longer)).toEqual({ kind: "refuse", why: "malformed" });
   });
 });
 

@@ -46,7 +46,7 @@ function server(options: Partial<TableOptions> = {}, isOn = true) {
     log,
     keep: (name: string, value = 1, count = 1, ttl = 60) => {
       const data = Array.from({ length: count }, (_, i) => address(value + i));
-      return cache.keep(makeRecord({ name, ttl, data }), nowMs());
+      return cache.keep(makeRecord({ name, ttl, data }), nowMs(), 0);
     },
     finds: (name: string) => cache.find({ name, type: layout.TYPE_A }, nowMs()) !== undefined,
   };
@@ -162,6 +162,23 @@ describe("a start", () => {
     second.wasm.check();
   });
 
+  it("goes on with every entry of a table that is read in several pieces, and no damaged one", () => {
+    const first = started({ entries: 9000 });
+    const names = Array.from({ length: 500 }, (_, i) => `n${i}.example`);
+    for (const name of names) first.keep(name);
+    first.stop();
+    const damaged = file();
+    const last = damaged.lastIndexOf(".example") - 1;
+    damaged.write("x", last);
+    fs.writeFileSync(tablePath, damaged);
+    const second = started({ entries: 9000 });
+    expect(last).toBeGreaterThan(4 * 1024 * 1024);
+    expect(second.wasm.usedCount()).toBe(499);
+    expect(names.filter(second.finds)).toHaveLength(499);
+    expect(file().equals(second.wasm.image)).toBe(true);
+    second.wasm.check();
+  });
+
   it("publishes again what it had to empty", () => {
     const first = started();
     first.keep("a.example");
@@ -242,6 +259,17 @@ describe("a start", () => {
     late.start();
     expect(late.finds("a.example")).toBe(true);
     expect(file().equals(late.wasm.image)).toBe(true);
+  });
+
+  it("makes a new file where the last one has been removed since it was read", () => {
+    started().stop();
+    const late = server();
+    late.prepare();
+    fs.rmSync(tablePath);
+    late.start();
+    late.keep("a.example");
+    expect(file().equals(late.wasm.image)).toBe(true);
+    late.wasm.check();
   });
 
   it("forgets what it has read where another server has put its own table there since", () => {

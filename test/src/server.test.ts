@@ -8,7 +8,16 @@ import * as layout from "../../assembly/layout.ts";
 import { type ServerProcess, startServer } from "../../demo/serverProcess.ts";
 import { startUpstream, type Upstream, type Zone } from "../../demo/upstream.ts";
 import { addressesOf, namesOf, outcomeOf } from "../../src/record.ts";
-import { askOnce, connectTo, frame, kindOf, questionFrame, type RawClient, recordsOf } from "../support/frames.ts";
+import {
+  askOnce,
+  connectTo,
+  frame,
+  kindOf,
+  questionFrame,
+  type RawClient,
+  recordsOf,
+  useFrame,
+} from "../support/frames.ts";
 
 const BOTH = layout.FAMILY_A | layout.FAMILY_AAAA;
 const ZONE: Zone = {
@@ -234,6 +243,74 @@ describe("frames", () => {
   });
 });
 
+describe("what clients tell of the published table", () => {
+  /** Where a reader finds the only entry of the table. */
+  function published() {
+    const table = fs.readFileSync(tablePath);
+    for (let set = layout.HEADER_BYTES; set < table.length; set += layout.SET_BYTES) {
+      for (let way = 0; way < layout.WAYS; way++) {
+        if (table.readBigUInt64LE(set + way * layout.TAG_BYTES) === 0n) continue;
+        const record = table.subarray(set + layout.TAG_LINE_BYTES + way * layout.SLOT_BYTES);
+        const slot = ((set - layout.HEADER_BYTES) / layout.SET_BYTES) * layout.WAYS + way;
+        const epoch = table.subarray(layout.HEADER_EPOCH, layout.HEADER_EPOCH + 8);
+        return { slot, generation: record.readUInt16LE(layout.RECORD_GENERATION), epoch };
+      }
+    }
+    throw new Error("the table is empty");
+  }
+
+  it("has no answer, split as it may be, and the connection goes on", async () => {
+    await serve({ DNS_CACHE_ENTRIES: "64" });
+    await askOnce(socketPath, ["google.com"]);
+    const { epoch, ...entry } = published();
+    const told = useFrame(layout.KIND_HITS, epoch, [{ ...entry, hits: 7 }]);
+    for (let cut = 1; cut < told.length; cut++) {
+      const client = await connectTo(socketPath);
+      client.socket.write(told.subarray(0, cut));
+      await new Promise((resolve) => setTimeout(resolve, 2));
+      client.socket.write(Buffer.concat([told.subarray(cut), frame(layout.KIND_HELLO)]));
+      expect(kindOf((await client.frames(1))[0] as Buffer)).toBe(layout.KIND_HELLO);
+      client.socket.end();
+      expect(await client.ended()).toHaveLength(layout.FRAME_HEADER_BYTES);
+    }
+    const lines = () => server.log.filter(({ msg, hits }) => msg === "Cache hit google.com" && hits === 7);
+    await until(() => lines().length === told.length - 1);
+  });
+
+  it("is taken from a client that has left already", async () => {
+    await serve({ DNS_CACHE_ENTRIES: "64" });
+    await askOnce(socketPath, ["google.com"]);
+    const { epoch, ...entry } = published();
+    const client = await connectTo(socketPath);
+    client.socket.end(useFrame(layout.KIND_HITS, epoch, [{ ...entry, hits: 3 }]));
+    client.socket.destroySoon();
+    await until(() => server.log.some(({ msg, hits }) => msg === "Cache hit google.com" && hits === 3));
+  });
+
+  it("ends the connection where it is malformed", async () => {
+    await serve();
+    const client = await connectTo(socketPath);
+    client.socket.write(frame(layout.KIND_TOUCH, Buffer.alloc(15)));
+    expect((await client.ended())[layout.REFUSED_REASON]).toBe(layout.REFUSED_MALFORMED);
+  });
+
+  it("has a name in use refreshed before it ends", async () => {
+    await serve({ DNS_CACHE_ENTRIES: "64", DNS_CACHE_MAX_TTL: "2" });
+    await askOnce(socketPath, ["google.com"]);
+    const { epoch, ...entry } = published();
+    const touch = useFrame(layout.KIND_TOUCH, epoch, [{ ...entry, hits: 2 }]);
+    const client = await connectTo(socketPath);
+    while (upstream.asked.length === 1) {
+      client.socket.write(touch);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    await until(() => published().generation === entry.generation + 1);
+    expect(messages()).toContain("Cache refresh google.com");
+    expect(messages().filter((msg) => msg === "Cache warmup google.com")).toHaveLength(1);
+    client.socket.destroy();
+  });
+});
+
 describe("lines of text", () => {
   const ask = async (line: string) => {
     const client = await connectTo(socketPath);
@@ -354,6 +431,34 @@ describe("start and stop", () => {
     expect(addressesOf(only(await askOnce(socketPath, ["google.com"])))).toEqual(["192.0.2.10"]);
     expect(upstream.asked).toHaveLength(asked);
     expect(fs.statSync(tablePath).ino).toBe(inode);
+  });
+
+  it("knows all that it has answered after each of several kills in the middle of its work", async () => {
+    await serve();
+    const answered: string[] = [];
+    for (let round = 0; round < 4; round++) {
+      const askers = Array.from({ length: 8 }, async (_, asker) => {
+        for (let i = 0; ; i++) {
+          const name = `n${round}-${asker}-${i}.example`;
+          await askOnce(socketPath, [name]);
+          answered.push(name);
+        }
+      });
+      const ended = Promise.allSettled(askers); // each by the kill
+      const enough = answered.length + 150;
+      await until(() => answered.length > enough);
+      await server.stopped("SIGKILL");
+      await ended;
+      server = startAgain();
+      expect(await server.seen("Went on with")).toMatchObject({ dropped: 0 });
+      await server.seen("Listening");
+      const asked = upstream.asked.length;
+      const sample = answered.filter((_, i) => i % 7 === 0 || i > answered.length - 50);
+      for (const name of sample) {
+        expect(outcomeOf(only(await askOnce(socketPath, [name])))).toBe(layout.OUTCOME_NO_NAME);
+      }
+      expect(upstream.asked).toHaveLength(asked);
+    }
   });
 
   it("writes nothing into the table from the moment on that dns.sock is gone", async () => {

@@ -16,6 +16,24 @@ export function frame(kind: number, body: Buffer = Buffer.alloc(0)): Buffer {
   return Buffer.concat([header, body]);
 }
 
+export interface Use {
+  slot: number;
+  generation: number;
+  hits: number;
+}
+
+/** A touch or a report of hits; `epoch` is 8 bytes of the table's header. */
+export function useFrame(kind: number, epoch: Uint8Array, uses: readonly Use[]): Buffer {
+  const entries = uses.map(({ slot, generation, hits }) => {
+    const entry = Buffer.alloc(layout.USE_ENTRY_BYTES);
+    entry.writeUInt32BE(slot, layout.USE_SLOT);
+    entry.writeUInt16BE(generation, layout.USE_GENERATION);
+    entry.writeUInt16BE(hits, layout.USE_HITS);
+    return entry;
+  });
+  return frame(kind, Buffer.concat([epoch, ...entries]));
+}
+
 /** The whole frames at the start of `bytes`. */
 export function framesIn(bytes: Buffer): Buffer[] {
   const frames: Buffer[] = [];

@@ -10,6 +10,7 @@ import { messageReader } from "../../../src/message.ts";
 import { addressesOf, namesOf, outcomeOf, ttlOf } from "../../../src/record.ts";
 import { createAsk } from "../../../src/upstream/ask.ts";
 import { createExchange } from "../../../src/upstream/exchange.ts";
+import { createUsual } from "../../../src/upstream/usual.ts";
 import { loadWasm } from "../../../src/wasm.ts";
 
 const ZONE = {
@@ -31,11 +32,13 @@ afterEach(async () => {
 
 function asker(servers: ReadonlyArray<{ host: string; port: number; transport?: "udp" | "tcp" }>, timeoutMs = 2500) {
   const counters = createCounters();
+  const usual = createUsual();
   const addresses: UpstreamAddress[] = servers.map(({ host, port, transport = "udp" }) => ({ transport, host, port }));
   const exchange = createExchange({ readReply: messageReader(wasm).read, counters, log: createLog("silent") });
-  const ask = createAsk({ upstreams: addresses, timeoutMs, exchange, counters });
+  const ask = createAsk({ upstreams: addresses, timeoutMs, exchange, usual, counters });
   return {
     counters,
+    usual,
     async answer(name: string): Promise<Uint8Array> {
       const asked = await ask({ name, type: TYPE_A });
       if ("failure" in asked) throw new Error(asked.failure);
@@ -71,6 +74,15 @@ describe("ask", () => {
     expect(namesOf(record)).toEqual(["alias.example", "a.example"]);
     expect(ttlOf(record)).toBe(30);
     expect(server.asked).toEqual([{ name: "alias.example", type: "A", transport: "udp" }]);
+  });
+
+  it("learns how long answers took, and nothing from failures", async () => {
+    const dead = asker([{ host: "127.0.0.1", port: await closedPort() }]);
+    expect(await dead.failure("a.example")).toBeDefined();
+    expect(dead.usual.ms()).toBe(0);
+    const { answer, usual } = asker([await upstream({ tamper: () => undefined }), await upstream()]);
+    await answer("a.example"); // the second answers when the first has been waited for
+    expect(usual.ms()).toBeGreaterThan(300);
   });
 
   it("tells a name that does not exist from one without addresses", async () => {

@@ -1,0 +1,16 @@
+// At most so many a second: a store of permits that fills evenly and holds a second's worth.
+
+/** Takes a permit, or says no. */
+export type RateCap = (nowMs: number) => boolean;
+
+export function createRateCap(perSecond: number): RateCap {
+  let permits = perSecond;
+  let filledAtMs = 0;
+  return (nowMs) => {
+    permits = Math.min(perSecond, permits + ((nowMs - filledAtMs) * perSecond) / 1000);
+    filledAtMs = nowMs;
+    if (permits < 1) return false;
+    permits--;
+    return true;
+  };
+}

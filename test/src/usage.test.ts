@@ -1,0 +1,96 @@
+import { describe, expect, it } from "vitest";
+import * as layout from "../../assembly/layout.ts";
+import { createCache, type Held } from "../../src/cache.ts";
+import type { LogLevel } from "../../src/config.ts";
+import { createCounters } from "../../src/counters.ts";
+import { createLog } from "../../src/log.ts";
+import { createUsage } from "../../src/usage.ts";
+import { address, makeRecord } from "../support/records.ts";
+import { debugWasm } from "../support/wasm.ts";
+
+const A = layout.TYPE_A;
+
+/** Takes what clients tell of a table of eight slots: a.example in slot 0 and b.example in slot 1. */
+function usage(level: LogLevel = "debug") {
+  const wasm = debugWasm({ entries: 8 });
+  const cache = createCache(wasm, () => undefined);
+  for (const name of ["a.example", "b.example"]) cache.keep(makeRecord({ name, data: [address(1)] }), 0, 0);
+  const counters = createCounters();
+  const lines: Array<Record<string, unknown>> = [];
+  const refreshed: Held[] = [];
+  let namesRead = 0;
+  const watched = {
+    ...cache,
+    use(...args: Parameters<typeof cache.use>) {
+      const held = cache.use(...args);
+      const question = () => {
+        namesRead++;
+        return (held as Held).question();
+      };
+      return held && { ...held, question };
+    },
+  };
+  const log = createLog(level, { write: (line) => void lines.push(JSON.parse(line)) });
+  const { take } = createUsage({ cache: watched, refresh: (held) => void refreshed.push(held), counters, log });
+  const epoch = Buffer.from(wasm.image.subarray(layout.HEADER_EPOCH, layout.HEADER_EPOCH + 8));
+  return {
+    counters,
+    lines,
+    refreshed,
+    epoch,
+    cache,
+    take,
+    namesRead: () => namesRead,
+    hitsOf: (name: string) => (cache.find({ name, type: A }, 0)?.hits as number) - 1,
+  };
+}
+const use = (slot: number, hits: number, generation = 1) => ({ slot, generation, hits });
+
+describe("usage", () => {
+  it.each(["touch", "hits"] as const)("adds the hits of %s to the entries, the counters and the log", (kind) => {
+    const { take, epoch, counters, lines, hitsOf } = usage();
+    take({ kind, epoch, uses: [use(0, 3), use(1, 40)] });
+    expect([hitsOf("a.example"), hitsOf("b.example")]).toEqual([3, 40]);
+    expect([counters.publishedHits, counters.hits, counters.usesIgnored]).toEqual([43, 0, 0]);
+    expect(lines.map(({ msg, type, hits }) => [msg, type, hits])).toEqual([
+      ["Cache hit a.example", "A", 3],
+      ["Cache hit b.example", "A", 40],
+    ]);
+  });
+
+  it("says nothing and reads no name where no line would be written", () => {
+    const { take, epoch, lines, namesRead } = usage("info");
+    take({ kind: "hits", epoch, uses: [use(0, 3)] });
+    expect([lines, namesRead()]).toEqual([[], 0]);
+    const talkative = usage("debug");
+    talkative.take({ kind: "touch", epoch: talkative.epoch, uses: [use(0, 0)] });
+    expect([talkative.lines, talkative.namesRead()]).toEqual([[], 0]);
+  });
+
+  it("has touched entries refreshed, with the hits that came with the touch, and no others", () => {
+    const { take, epoch, refreshed } = usage();
+    take({ kind: "hits", epoch, uses: [use(0, 9)] });
+    expect(refreshed).toEqual([]);
+    take({ kind: "touch", epoch, uses: [use(1, 2), use(0, 0)] });
+    expect(refreshed.map(({ hits, refreshAtMs, question }) => [hits, refreshAtMs, question().name])).toEqual([
+      [2, 54_000, "b.example"],
+      [9, 54_000, "a.example"],
+    ]);
+  });
+
+  it("leaves out entries that are not there any more, one by one, and counts them", () => {
+    const { take, epoch, counters, refreshed, hitsOf } = usage();
+    const gone = [use(0, 5, 2), use(2, 5), use(2, 5, 0), use(8, 5), use(0xffffffff, 5)];
+    take({ kind: "touch", epoch, uses: [...gone, use(1, 1)] });
+    expect([counters.usesIgnored, counters.publishedHits, refreshed.length]).toEqual([5, 1, 1]);
+    expect([hitsOf("a.example"), hitsOf("b.example")]).toEqual([0, 1]);
+  });
+
+  it("leaves out all that is told of another table", () => {
+    const { take, epoch, counters, refreshed, hitsOf } = usage();
+    epoch[7] = (epoch[7] as number) ^ 1;
+    take({ kind: "touch", epoch, uses: [use(0, 5), use(1, 5)] });
+    expect([counters.usesIgnored, counters.publishedHits, refreshed.length]).toEqual([2, 0, 0]);
+    expect(hitsOf("a.example")).toBe(0);
+  });
+});
