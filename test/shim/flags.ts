@@ -16,3 +16,6 @@ export const DECODER_FLAGS = ["-D_GNU_SOURCE", `-I${SHIM}`, ...SANITIZERS];
 
 /** The whole library, instrumented, within the program: its hooks come before libc's functions there too. */
 export const INSTRUMENTED_FLAGS = [...DECODER_FLAGS, "-rdynamic", ...SOURCES];
+
+/** A program that makes records itself and gets the library by a preload. */
+export const RECORD_MAKER_FLAGS = ["-D_GNU_SOURCE", `-I${SHIM}`, `${SHIM}answer.c`];
