@@ -40,6 +40,7 @@ int main(int argc, char **argv) {
         return 2;
     const char *number_at = strchr(argv[1], '%');
     long long slow_ms = atoll(argv[2]);
+    long long before = clock_ms();
     unsigned slow = 0;
     char last[INET_ADDRSTRLEN] = "";
     signal(SIGTERM, end);
@@ -54,10 +55,11 @@ int main(int argc, char **argv) {
         long long ended = clock_ms();
         slow += ended - began > slow_ms;
         if (strcmp(address, last) != 0) {
-            printf("%s %lld %lld\n", address, began, ended);
+            printf("%s %lld %lld %lld\n", address, began, ended, before);
             fflush(stdout);
             strcpy(last, address);
         }
+        before = began;
         usleep(PAUSE_US);
     }
     printf("slow %u\n", slow);
