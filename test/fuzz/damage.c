@@ -26,6 +26,7 @@
 enum where { IN_PLACE, SEALED, IN_CHILD, FOLLOWED, FRESH };
 enum kind {
     BITS,
+    HIGH_BITS,
     BYTES,
     RUN,
     NOISE_SET,
@@ -47,7 +48,8 @@ static const struct {
     const char *title;
     enum where where;
     unsigned share; /* of 1000 */
-} KIND[KINDS] = {[BITS] = {"flipped bits", IN_PLACE, 140},
+} KIND[KINDS] = {[BITS] = {"flipped bits", IN_PLACE, 120},
+                 [HIGH_BITS] = {"high bits in one lane", IN_PLACE, 20},
                  [BYTES] = {"random bytes", IN_PLACE, 100},
                  [RUN] = {"run of noise", IN_PLACE, 100},
                  [NOISE_SET] = {"set of noise", IN_PLACE, 50},
@@ -196,6 +198,12 @@ static void damage_in_place(enum kind kind, unsigned victim) {
     case BITS:
         for (unsigned i = 1 + below(8); i > 0; i--)
             record[below(NW_SLOT_BYTES)] ^= (uint8_t)(1u << below(8));
+        break;
+    case HIGH_BITS: /* of words that the mix takes in one after the other: they must not cancel */
+        at = 8 * (1 + below(12));
+        record[at + 7] ^= 0x80;
+        record[at + 16 + 7] ^= 0x80;
+        record[at + 16 + 3] ^= 0x80;
         break;
     case BYTES:
         for (unsigned i = 1 + below(16); i > 0; i--)
