@@ -24,18 +24,24 @@ static uint16_t read_u16(const uint8_t *bytes) {
     return value;
 }
 
+static uint64_t turn(uint64_t value) {
+    return value << 29 | value >> 35;
+}
+
 uint64_t mix(const uint8_t *bytes, size_t length, uint64_t seed_a, uint64_t seed_b) {
-    uint64_t a = seed_a, b = seed_b;
+    uint64_t a = seed_a, b = seed_b, turned = 0;
     for (; length >= 16; bytes += 16, length -= 16) {
-        a = (a ^ read_u64(bytes)) * FACTOR_A;
+        uint64_t first = read_u64(bytes), second = read_u64(bytes + 8);
+        a = (a ^ first) * FACTOR_A;
         a ^= a >> 32;
-        b = (b ^ read_u64(bytes + 8)) * FACTOR_B;
+        b = (b ^ second) * FACTOR_B;
         b ^= b >> 32;
+        turned = turn(turn(turned) + first) + second;
     }
     uint64_t hash = a ^ (b << 23 | b >> 41);
     hash ^= hash >> 33;
     hash *= FACTOR_A;
-    hash ^= hash >> 29;
+    hash ^= hash >> 29 ^ turned;
     hash *= FACTOR_B;
     return hash ^ hash >> 32;
 }

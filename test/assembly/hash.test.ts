@@ -47,3 +47,16 @@ test("changes with each single bit of the input", () => {
   }
   expect(hashes.size).toBe(1 + bytes.length * 8);
 });
+
+test("sees a difference that the next word of its lane takes back", () => {
+  const bytes = Buffer.from("\x4fwww.a-name-of-some-length.example.com".padEnd(80, "\0"), "latin1");
+  const flipped = (bits: number[]) => {
+    const changed = Buffer.from(bytes);
+    for (const bit of bits) changed[bit >> 3] = (changed[bit >> 3] as number) ^ (1 << (bit & 7));
+    return mixInside(changed, 1n, 2n);
+  };
+  for (let word = 0; word < 8; word++) {
+    const high = word * 64 + 63;
+    expect(flipped([high, high + 128, high + 96]), `word ${word}`).not.toBe(mixInside(bytes, 1n, 2n));
+  }
+});

@@ -27,3 +27,6 @@ export const ROUTES_FLAGS = {
   bounds: DECODER_FLAGS,
   races: ["-D_GNU_SOURCE", `-I${SHIM}`, "-fsanitize=thread"],
 };
+
+/** A program that makes records itself and gets the library by a preload. */
+export const RECORD_MAKER_FLAGS = ["-D_GNU_SOURCE", `-I${SHIM}`, `${SHIM}answer.c`];

@@ -18,20 +18,26 @@ const FACTOR_B = whole(MIX_FACTOR_B_HIGH, MIX_FACTOR_B_LOW);
 const CHECKSUM_SEED_A = whole(CHECKSUM_SEED_A_HIGH, CHECKSUM_SEED_A_LOW);
 const CHECKSUM_SEED_B = whole(CHECKSUM_SEED_B_HIGH, CHECKSUM_SEED_B_LOW);
 
+const turn = (value: bigint) => u64(value << 29n) | (value >> 35n);
+
 export function mix(bytes: Uint8Array, seedA: bigint, seedB: bigint): bigint {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let a = seedA;
   let b = seedB;
+  let turned = 0n;
   for (let at = 0; at < bytes.length; at += 16) {
-    a = u64((a ^ view.getBigUint64(at, true)) * FACTOR_A);
+    const first = view.getBigUint64(at, true);
+    const second = view.getBigUint64(at + 8, true);
+    a = u64((a ^ first) * FACTOR_A);
     a ^= a >> 32n;
-    b = u64((b ^ view.getBigUint64(at + 8, true)) * FACTOR_B);
+    b = u64((b ^ second) * FACTOR_B);
     b ^= b >> 32n;
+    turned = u64(turn(u64(turn(turned) + first)) + second);
   }
   let hash = a ^ u64((b << 23n) | (b >> 41n));
   hash ^= hash >> 33n;
   hash = u64(hash * FACTOR_A);
-  hash ^= hash >> 29n;
+  hash ^= (hash >> 29n) ^ turned;
   hash = u64(hash * FACTOR_B);
   return hash ^ (hash >> 32n);
 }
