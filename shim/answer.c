@@ -24,26 +24,16 @@ static uint16_t read_u16(const uint8_t *bytes) {
     return value;
 }
 
-static uint64_t turn(uint64_t value) {
-    return value << 29 | value >> 35;
+static uint64_t fold(uint64_t one, uint64_t other) {
+    unsigned __int128 product = (unsigned __int128)one * other;
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
 uint64_t mix(const uint8_t *bytes, size_t length, uint64_t seed_a, uint64_t seed_b) {
-    uint64_t a = seed_a, b = seed_b, turned = 0;
-    for (; length >= 16; bytes += 16, length -= 16) {
-        uint64_t first = read_u64(bytes), second = read_u64(bytes + 8);
-        a = (a ^ first) * FACTOR_A;
-        a ^= a >> 32;
-        b = (b ^ second) * FACTOR_B;
-        b ^= b >> 32;
-        turned = turn(turn(turned) + first) + second;
-    }
-    uint64_t hash = a ^ (b << 23 | b >> 41);
-    hash ^= hash >> 33;
-    hash *= FACTOR_A;
-    hash ^= hash >> 29 ^ turned;
-    hash *= FACTOR_B;
-    return hash ^ hash >> 32;
+    uint64_t hash = seed_a;
+    for (; length >= 16; bytes += 16, length -= 16)
+        hash = fold(read_u64(bytes) ^ seed_b, read_u64(bytes + 8) ^ hash);
+    return fold(hash ^ FACTOR_A, seed_b ^ FACTOR_B);
 }
 
 const uint8_t *chain_next(const uint8_t *name) {

@@ -18,28 +18,15 @@ const FACTOR_B = whole(MIX_FACTOR_B_HIGH, MIX_FACTOR_B_LOW);
 const CHECKSUM_SEED_A = whole(CHECKSUM_SEED_A_HIGH, CHECKSUM_SEED_A_LOW);
 const CHECKSUM_SEED_B = whole(CHECKSUM_SEED_B_HIGH, CHECKSUM_SEED_B_LOW);
 
-const turn = (value: bigint) => u64(value << 29n) | (value >> 35n);
+const fold = (one: bigint, other: bigint) => u64(one * other) ^ ((one * other) >> 64n);
 
 export function mix(bytes: Uint8Array, seedA: bigint, seedB: bigint): bigint {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  let a = seedA;
-  let b = seedB;
-  let turned = 0n;
+  let hash = seedA;
   for (let at = 0; at < bytes.length; at += 16) {
-    const first = view.getBigUint64(at, true);
-    const second = view.getBigUint64(at + 8, true);
-    a = u64((a ^ first) * FACTOR_A);
-    a ^= a >> 32n;
-    b = u64((b ^ second) * FACTOR_B);
-    b ^= b >> 32n;
-    turned = u64(turn(u64(turn(turned) + first)) + second);
+    hash = fold(view.getBigUint64(at, true) ^ seedB, view.getBigUint64(at + 8, true) ^ hash);
   }
-  let hash = a ^ u64((b << 23n) | (b >> 41n));
-  hash ^= hash >> 33n;
-  hash = u64(hash * FACTOR_A);
-  hash ^= (hash >> 29n) ^ turned;
-  hash = u64(hash * FACTOR_B);
-  return hash ^ (hash >> 32n);
+  return fold(hash ^ FACTOR_A, seedB ^ FACTOR_B);
 }
 
 export function checksumOf(record: Uint8Array): bigint {
