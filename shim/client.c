@@ -192,7 +192,7 @@ static bool greet(struct exchange *exchange) {
  * server that is gone or hangs before it is asked, and one that is well again before the next probe. */
 static int patience_ms(uint64_t now) {
     uint64_t heartbeat_ms = 0;
-    enum server server = table_server(&heartbeat_ms);
+    enum server server = map_server(&heartbeat_ms);
     if (server == SERVER_GONE || now < atomic_load_explicit(&not_permitted_until_ms, memory_order_relaxed))
         return 0;
     uint64_t probe = atomic_load_explicit(&next_probe_ms, memory_order_relaxed);
@@ -237,8 +237,7 @@ void tell(uint8_t kind, uint8_t *frame, size_t length) {
     struct guard guard = guard_enter();
     uint64_t heartbeat_ms;
     struct exchange exchange;
-    if (table_server(&heartbeat_ms) == SERVER_ALIVE &&
-        atomic_load_explicit(&next_probe_ms, memory_order_relaxed) == 0 &&
+    if (map_server(&heartbeat_ms) == SERVER_ALIVE && atomic_load_explicit(&next_probe_ms, memory_order_relaxed) == 0 &&
         now_ms() >= atomic_load_explicit(&not_permitted_until_ms, memory_order_relaxed) &&
         connect_socket(&exchange, settings()->socket_path, 0)) {
         send_frame(exchange.fd, kind, frame, length);

@@ -2,6 +2,7 @@
 #include "lookup.h"
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #define STATIC_BYTES 65536 /* what does not fit goes to libc */
@@ -20,6 +21,15 @@ static int failure_of(const struct question *question, uint8_t outcome, int *h_e
     if (!on_glibc() && !musl_tells_no_data()) /* musl before 1.2.4 */
         return fail(h_error, HOST_NOT_FOUND, ENOENT);
     return fail(h_error, outcome == NW_OUTCOME_NO_DATA ? NO_DATA : HOST_NOT_FOUND, 0);
+}
+
+#define ABANDONED_MS 2000 /* its writer was thrown out by a longjmp, or stayed behind in the parent of a fork */
+
+/* Not claim(): that asks for the process id, by a system call. */
+static bool take(_Atomic uint64_t *writing_since, uint64_t now) {
+    uint64_t seen = 0;
+    return atomic_compare_exchange_strong(writing_since, &seen, now) ||
+           ((int64_t)(now - seen) > ABANDONED_MS && atomic_compare_exchange_strong(writing_since, &seen, now));
 }
 
 /* Where the result goes. The static place has to be claimed, for the moment of writing. */
@@ -41,7 +51,7 @@ OWN_FRAME static int build(const struct question *question, const struct answer 
     if (!on_glibc()) /* glibc sorts in getaddrinfo only */
         order(destinations, answer->count, NULL, tick_ms());
     int error = TO_LIBC;
-    if (!place->writer || claim(place->writer) != CLAIM_BUSY) {
+    if (!place->writer || take(place->writer, tick_ms())) {
         error = hostent_write(question, answer, destinations, place->host, place->buffer, place->size);
         if (place->writer)
             release(place->writer);

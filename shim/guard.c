@@ -1,5 +1,5 @@
-/* Around all our own work: a thread cancelled in our connect() or poll() would leave a descriptor open. The real
- * function is called outside of the guard, as cancellable as ever. */
+/* Around whatever of our own work makes system calls: a thread cancelled in our connect() or poll() would leave a
+ * descriptor open. The real function is called outside of the guard, as cancellable as ever. */
 #include "lookup.h"
 #include <errno.h>
 #include <pthread.h>

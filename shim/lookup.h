@@ -1,13 +1,14 @@
 /* The map of this folder. A call comes in at getaddrinfo.c or gethostbyname.c; eligible.c decides whether the cache may
  * answer it, as the container's own files (view.c) and the user (settings.c) have it; table.c looks into the published
- * table, else client.c asks the server; answer.c reads the record; order.c sorts as this libc sorts, by what routes.c
- * keeps; addrinfo.c and hostent.c give the result this libc's shape. Whatever is not ours or goes wrong is handed to
- * the real function (real.c). */
+ * table (map.c), else client.c asks the server; answer.c reads the record; order.c sorts as this libc sorts, by what
+ * routes.c keeps; addrinfo.c and hostent.c give the result this libc's shape. Whatever is not ours or goes wrong is
+ * handed to the real function (real.c). */
 #ifndef NAMEWELL_LOOKUP_H
 #define NAMEWELL_LOOKUP_H
 
 #include "layout.h"
 #include <netdb.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -165,10 +166,27 @@ struct reply {
     _Alignas(8) uint8_t small[SMALL_REPLY_BYTES];
 };
 
+/* map.c */
+/* A place in our address space is never given back, since another thread may be reading there: a table that is no more
+ * used is covered by empty pages, or by the next table of the same size. So base, bytes and set count of a map that was
+ * once in use never change, and no look can leave them. */
+struct map {
+    _Atomic bool taken;
+    const uint8_t *base;
+    size_t bytes;
+    uint32_t set_count;
+    _Atomic uint64_t seed_a, seed_b;
+    _Atomic uint64_t device, inode;
+};
+static inline uint64_t map_u64(const uint8_t *at) { /* the server may be writing there */
+    return atomic_load_explicit((const _Atomic uint64_t *)(const void *)at, memory_order_relaxed);
+}
+const struct map *map_find(uint64_t now);
+enum server { SERVER_UNKNOWN, SERVER_ALIVE, SERVER_GONE };
+enum server map_server(uint64_t *heartbeat_ms);
+
 /* table.c */
 bool table_find(const struct question *, uint8_t families, struct reply *);
-enum server { SERVER_UNKNOWN, SERVER_ALIVE, SERVER_GONE };
-enum server table_server(uint64_t *heartbeat_ms);
 
 /* usage.c: what the server cannot see of hits in the table, told to it */
 void usage_note(const uint8_t *epoch, uint32_t slot, uint16_t generation, bool is_due, uint64_t now);

@@ -4,7 +4,9 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#define TOUCH_EVERY_MS 20 /* at most: what is due meanwhile goes into one frame */
+#define TOUCH_EVERY_MS 20      /* at most: what is due meanwhile goes into one frame */
+#define TOUCH_EVERY_MS_MAX 160 /* by then doubled each time, while touches lead to nothing and follow one another */
+#define AT_ONCE 64             /* entries of a frame, for it is made on the stack */
 #define FIRST_TOLD_AFTER_MS 1000
 #define TOLD_AFTER_MS_MAX 16000 /* by then doubled each time, for thousands of processes may be at it */
 
@@ -15,9 +17,8 @@
 #define ENTRY (DUE | TOUCHED | ~0xffffull)
 #define HITS_MAX 0xffffu
 static _Atomic uint64_t uses[NW_USE_ENTRIES_MAX];
-static _Atomic uint64_t next_touch_ms, next_told_ms, told_after_ms;
-
-#define AT_ONCE 64
+static _Atomic uint64_t next_touch_ms, touch_pause_ms, next_told_ms, told_after_ms;
+static _Atomic uint32_t next_place; /* where the last frame was full: the next begins there */
 
 _Static_assert(NW_USE_SLOT == 0 && NW_USE_GENERATION == 4 && NW_USE_HITS == 6 && NW_USE_ENTRY_BYTES == 8, "one word");
 _Static_assert(NW_ENTRIES_MAX <= 1u << 30, "slots leave room for two bits");
@@ -33,11 +34,17 @@ OWN_FRAME static void tell_uses(const uint8_t *epoch, bool is_touch) {
     uint8_t frame[NW_USE_ENTRIES + AT_ONCE * NW_USE_ENTRY_BYTES] = {0};
     size_t length = NW_USE_ENTRIES;
     memcpy(frame + NW_USE_EPOCH, epoch, 8);
-    for (int i = 0; i < NW_USE_ENTRIES_MAX; i++) {
+    uint32_t first = atomic_load_explicit(&next_place, memory_order_relaxed);
+    for (uint32_t step = 0; step < NW_USE_ENTRIES_MAX; step++) {
+        uint32_t i = (first + step) % NW_USE_ENTRIES_MAX;
         uint64_t use = atomic_load_explicit(&uses[i], memory_order_relaxed);
         bool is_wanted = is_touch ? use & DUE : use & HITS_MAX;
-        if (!is_wanted || length == sizeof frame)
+        if (!is_wanted)
             continue;
+        if (length == sizeof frame) {
+            atomic_store_explicit(&next_place, i, memory_order_relaxed);
+            break;
+        }
         put_entry(frame + length, use);
         length += NW_USE_ENTRY_BYTES;
         /* With the counts a touch is forgotten, so that one that led to nothing is made again. */
@@ -64,9 +71,27 @@ static void tell_counts(const uint8_t *epoch, uint64_t now) {
         tell_uses(epoch, false);
 }
 
+/* Who has just told goes slower: an upstream that does not answer leaves entries due for minutes. */
+static bool take_touch(uint64_t now) {
+    uint64_t next = atomic_load_explicit(&next_touch_ms, memory_order_relaxed);
+    uint64_t pause = atomic_load_explicit(&touch_pause_ms, memory_order_relaxed);
+    if (now >= next + TOUCH_EVERY_MS_MAX)
+        pause = TOUCH_EVERY_MS;
+    if (!take_turn(&next_touch_ms, now, pause))
+        return false;
+    atomic_store_explicit(&touch_pause_ms, pause < TOUCH_EVERY_MS_MAX ? 2 * pause : pause, memory_order_relaxed);
+    return true;
+}
+
+/* Slots of one way are WAYS apart, and most sets have only their first ways in use. */
+static _Atomic uint64_t *place_of(uint32_t slot) {
+    return &uses[slot * 0x9e3779b1u >> 24];
+}
+_Static_assert(NW_USE_ENTRIES_MAX == 1 << 8, "the upper 8 bits");
+
 /* A hit in the table with this epoch. */
 void usage_note(const uint8_t *epoch, uint32_t slot, uint16_t generation, bool is_due, uint64_t now) {
-    _Atomic uint64_t *place = &uses[slot % NW_USE_ENTRIES_MAX];
+    _Atomic uint64_t *place = place_of(slot);
     uint64_t seen = atomic_load_explicit(place, memory_order_relaxed),
              own = (uint64_t)slot << 32 | (uint64_t)generation << 16;
     uint64_t use = (seen & ENTRY & ~(DUE | TOUCHED)) == own ? seen : own;
@@ -75,7 +100,7 @@ void usage_note(const uint8_t *epoch, uint32_t slot, uint16_t generation, bool i
     if (is_due && !(use & TOUCHED))
         use |= DUE;
     atomic_store_explicit(place, use, memory_order_relaxed);
-    if (use & DUE && take_turn(&next_touch_ms, now, TOUCH_EVERY_MS))
+    if (use & DUE && take_touch(now))
         tell_uses(epoch, true);
     if (now >= atomic_load_explicit(&next_told_ms, memory_order_relaxed))
         tell_counts(epoch, now);
