@@ -77,14 +77,17 @@ export function readHeader({ descriptor }: TableFile): Buffer {
 }
 
 /** Why a server with this image may not go on with the file, or undefined where it may. */
-export function reasonAgainst(file: TableFile, header: Buffer, image: Buffer): string | undefined {
+export function reasonAgainst(file: TableFile, header: Buffer, image: Buffer, nowMs: number): string | undefined {
   for (const [at, bytes, reason] of SAME) {
     if (header.compare(image, at, at + bytes, at, at + bytes) !== 0) return reason;
   }
   const expected = Buffer.from(image.subarray(0, HEADER_BYTES));
   for (const [at, bytes] of OWN) header.copy(expected, at, at, at + bytes);
   if (!expected.equals(header)) return "its header is damaged";
-  if (fs.fstatSync(file.descriptor).size !== image.length) return "it has a wrong size";
+  if (header.readBigUInt64LE(HEADER_HEARTBEAT_MS) > BigInt(Math.floor(nowMs))) return "it is of another clock"; // time namespaces
+  const { size, uid } = fs.fstatSync(file.descriptor);
+  if (size !== image.length) return "it has a wrong size";
+  if (uid !== process.geteuid?.()) return "it is another user's";
   return undefined;
 }
 
@@ -129,6 +132,11 @@ export function makeTable(path: string, image: Buffer): TableFile {
     fs.rmSync(path, { force: true });
     throw error;
   }
+}
+
+/** Whatever a backup or an administrator has made of it: a file that clients cannot read is no table to them. */
+export function restoreMode(descriptor: number): void {
+  fs.fchmodSync(descriptor, TABLE_MODE);
 }
 
 /** One write of these bytes of the image to their place in the file. */
