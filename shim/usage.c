@@ -32,7 +32,7 @@ static void put_entry(uint8_t *at, uint64_t use) {
 OWN_FRAME static void tell_uses(const uint8_t *epoch, bool is_touch) {
     uint8_t frame[NW_USE_ENTRIES + AT_ONCE * NW_USE_ENTRY_BYTES] = {0};
     size_t length = NW_USE_ENTRIES;
-    memcpy(frame + NW_USE_EPOCH, epoch, 8);
+    memcpy(frame + NW_USE_EPOCH, epoch, NW_EPOCH_BYTES);
     for (int i = 0; i < NW_USE_ENTRIES_MAX; i++) {
         uint64_t use = atomic_load_explicit(&uses[i], memory_order_relaxed);
         bool is_wanted = is_touch ? use & DUE : use & HITS_MAX;

@@ -5,7 +5,15 @@
 // see, and `start`, after it and before any question is answered, does not wait for anything.
 import { randomFillSync } from "node:crypto";
 import fs from "node:fs";
-import { HEADER_BYTES, HEADER_EPOCH, HEADER_SEED_A, HEARTBEAT_EVERY_MS, SET_BYTES } from "../assembly/layout.ts";
+import {
+  EPOCH_BYTES,
+  HEADER_BYTES,
+  HEADER_EPOCH,
+  HEADER_SEED_A,
+  HEARTBEAT_EVERY_MS,
+  SEEDS_BYTES,
+  SET_BYTES,
+} from "../assembly/layout.ts";
 import { nowMs } from "./clock.ts";
 import type { Counters } from "./counters.ts";
 import type { Log } from "./log.ts";
@@ -44,9 +52,6 @@ type Prepared =
     }
   | { readonly kind: "new"; readonly file: tablefile.TableFile; readonly aside: string; readonly setAside?: string }
   | { readonly kind: "none"; readonly reason?: string };
-
-const SEEDS_BYTES = 16;
-const EPOCH_BYTES = 8;
 
 export function createPublisher({
   wasm,

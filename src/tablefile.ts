@@ -3,6 +3,7 @@
 import fs from "node:fs";
 import {
   BOOT_ID_BYTES,
+  EPOCH_BYTES,
   HEADER_BOOT_ID,
   HEADER_BYTES,
   HEADER_EPOCH,
@@ -17,6 +18,7 @@ import {
   HEADER_STATE,
   HEADER_UPSTREAMS,
   HEADER_WAYS,
+  SEEDS_BYTES,
   SET_BYTES,
   STATE_RETIRED,
   UPSTREAMS_BYTES_MAX,
@@ -29,8 +31,6 @@ export interface TableFile {
 
 const TABLE_MODE = 0o644;
 const CHUNK_BYTES = 4 * 1024 * 1024;
-const SEEDS_BYTES = 16;
-const EPOCH_BYTES = 8;
 const STATE_BYTES = 4;
 const HEARTBEAT_BYTES = 8;
 
