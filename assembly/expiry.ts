@@ -27,7 +27,8 @@ export function setLimits(minimumSeconds: u32, maximumSeconds: u32, maximumNegat
 
 /**
  * Clamps the ttl of the record in RECORD and writes it with the times that follow from it. `usualMs` is what the upstreams
- * usually take for a question: a refresh begins early enough for twice that.
+ * usually take for a question: a refresh begins early enough for twice that, but not before half of the ttl: else slow
+ * upstreams would have each look cause the next refresh.
  */
 export function settle(nowMs: f64, usualMs: f64): void {
   const ttl = clamp(load<u8>(RECORD, RECORD_OUTCOME), load<u32>(RECORD, RECORD_TTL_SECONDS));
@@ -37,7 +38,7 @@ export function settle(nowMs: f64, usualMs: f64): void {
   store<u32>(RECORD, 0, RECORD_GENERATION);
   store<u32>(RECORD, ttl, RECORD_TTL_SECONDS);
   store<u64>(RECORD, expiresAtMs, RECORD_EXPIRES_AT_MS);
-  store<u64>(RECORD, expiresAtMs - min(leadMs, lifeMs), RECORD_REFRESH_AT_MS);
+  store<u64>(RECORD, expiresAtMs - min(leadMs, lifeMs / 2), RECORD_REFRESH_AT_MS);
 }
 
 export function isFresh(record: usize, nowMs: f64): bool {

@@ -33,7 +33,7 @@ static void put_entry(uint8_t *at, uint64_t use) {
 OWN_FRAME static void tell_uses(const uint8_t *epoch, bool is_touch) {
     uint8_t frame[NW_USE_ENTRIES + AT_ONCE * NW_USE_ENTRY_BYTES] = {0};
     size_t length = NW_USE_ENTRIES;
-    memcpy(frame + NW_USE_EPOCH, epoch, 8);
+    memcpy(frame + NW_USE_EPOCH, epoch, NW_EPOCH_BYTES);
     uint32_t first = atomic_load_explicit(&next_place, memory_order_relaxed);
     for (uint32_t step = 0; step < NW_USE_ENTRIES_MAX; step++) {
         uint32_t i = (first + step) % NW_USE_ENTRIES_MAX;

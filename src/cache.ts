@@ -2,6 +2,7 @@
 // (some thirty addresses of IPv6 and more) are kept here beside it. A question is in one of the two.
 
 import {
+  EPOCH_BYTES,
   HEADER_BYTES,
   HEADER_EPOCH,
   OUTCOME_DATA,
@@ -95,7 +96,7 @@ export function createCache(wasm: Wasm, publish: (slotOffset: number) => void): 
       };
     },
 
-    isEpoch: (epoch) => wasm.image.compare(epoch, 0, epoch.length, HEADER_EPOCH, HEADER_EPOCH + 8) === 0,
+    isEpoch: (epoch) => wasm.image.compare(epoch, 0, epoch.length, HEADER_EPOCH, HEADER_EPOCH + EPOCH_BYTES) === 0,
 
     keep(record, nowMs, usualMs) {
       wasm.record.set(wholeRecord(record));

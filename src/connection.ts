@@ -2,6 +2,7 @@
 import type net from "node:net";
 import { FRAME_HEADER_BYTES, QUESTION_FRAME_BYTES_MAX } from "../assembly/layout.ts";
 import { LINE_BYTES_MAX } from "./textline.ts";
+import { inTurn } from "./turns.ts";
 
 /** What to write back, nothing perhaps. `last`: the connection ends with it. */
 export interface Response {
@@ -38,6 +39,7 @@ export function serveConnection(
   let hasEnded = false;
   let isBusy = false;
   let isClosing = false;
+  let isInTurn = false;
 
   socket.setTimeout(idleMs, () => {
     if (!isBusy) socket.destroy();
@@ -62,24 +64,36 @@ export function serveConnection(
     if (!isBusy) socket.destroySoon();
   }
 
-  /** Answers that the client does not fetch are waited for before more are made: a client costs one answer at most. */
+  /**
+   * Answers that the client does not fetch are waited for before more are made: a client costs one answer at most. What it
+   * sends beyond one frame is answered in turn with others.
+   */
   function advance(): void {
-    while (!isBusy && !isClosing && !socket.destroyed && !socket.writableNeedDrain) {
+    if (!isBusy && !isInTurn && !isClosing && !socket.destroyed && !socket.writableNeedDrain) {
       const response = respondToNext();
-      if (response === undefined) break;
       if (response instanceof Promise) {
         isBusy = true;
         void response.then((late) => {
           isBusy = false;
-          write(late);
+          answer(late);
           if (isClosing) socket.destroySoon();
           else advance();
         });
-      } else write(response);
+      } else if (response !== undefined) answer(response);
     }
-    if (received.length > QUESTION_FRAME_BYTES_MAX) socket.pause();
+    if (isInTurn || received.length > QUESTION_FRAME_BYTES_MAX) socket.pause();
     else socket.resume();
-    if (hasEnded && !isBusy && !socket.writableNeedDrain) socket.destroySoon();
+    if (hasEnded && !isBusy && !isInTurn && !socket.writableNeedDrain) socket.destroySoon();
+  }
+
+  function answer(response: Response): void {
+    write(response);
+    if (received.length === 0) return;
+    isInTurn = true;
+    inTurn(() => {
+      isInTurn = false;
+      advance();
+    });
   }
 
   function write({ bytes, last }: Response): void {

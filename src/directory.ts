@@ -18,6 +18,10 @@ export interface Directory {
   installClient(source: string): void;
   /** Listens on dns.sock, in place of a dead server's. */
   listen(server: net.Server): Promise<void>;
+  /** Whether dns.sock is still the one of `listen`. */
+  isInPlace(): boolean;
+  /** What killed servers have left. For the server that listens, when its files are in their place: any other is refused. */
+  removeLeftOver(): void;
   /** Takes dns.sock away, unless it is another server's by now. */
   leave(): void;
 }
@@ -29,7 +33,7 @@ const CLIENT_MODE = 0o555;
 const SOCKET_MODE = 0o666; // connecting asks for write permission
 const DIRECTORY_MODE = 0o755;
 const BACKLOG = 4096;
-const LEFT_OVER_MS = 60_000;
+const LEFT_OVER_MS = 10_000; // a server that starts just now puts each file in its place sooner
 
 export function openDirectory(directory: string, log: Log): Directory {
   const socketPath = path.join(directory, "dns.sock");
@@ -52,9 +56,9 @@ export function openDirectory(directory: string, log: Log): Directory {
     },
     installClient(source) {
       const isInstalled = attempt(() => {
-        removeLeftOver();
+        removeLeftOver(LEFT_OVER_MS);
         const bytes = fs.readFileSync(source);
-        if (isInPlace(bytes)) return false;
+        if (isInstalledAlready(bytes)) return false;
         const aside = asidePath();
         fs.writeFileSync(aside, bytes, { mode: CLIENT_MODE, flag: "wx" });
         fs.chmodSync(aside, CLIENT_MODE);
@@ -76,8 +80,10 @@ export function openDirectory(directory: string, log: Log): Directory {
         fs.rmSync(aside, { force: true });
       }
     },
+    isInPlace: holdsSocket,
+    removeLeftOver: () => attempt(() => removeLeftOver(0)),
     leave() {
-      if (ownInode !== undefined && inodeOf(socketPath) === ownInode) fs.rmSync(socketPath, { force: true });
+      if (holdsSocket()) fs.rmSync(socketPath, { force: true });
     },
   };
 
@@ -98,17 +104,31 @@ export function openDirectory(directory: string, log: Log): Directory {
     return path.join(directory, `${ASIDE}${randomBytes(3).toString("base64url")}`);
   }
 
-  /** Of servers that were killed at their start; not of one that starts just now beside us. */
-  function removeLeftOver(): void {
+  function holdsSocket(): boolean {
+    try {
+      return ownInode !== undefined && inodeOf(socketPath) === ownInode;
+    } catch {
+      return false; // the directory cannot be entered any more
+    }
+  }
+
+  /** Files that old, and sockets that cannot be ours, which another server's `removeDead` moves away for a moment. */
+  function removeLeftOver(fileMs: number): void {
     for (const name of fs.readdirSync(directory)) {
+      if (!name.startsWith(ASIDE)) continue;
       const file = path.join(directory, name);
-      const status = name.startsWith(ASIDE) ? fs.lstatSync(file, { throwIfNoEntry: false }) : undefined;
-      if (status && Date.now() - status.mtimeMs > LEFT_OVER_MS) fs.rmSync(file, { force: true });
+      try {
+        const status = fs.lstatSync(file);
+        const ageMs = Date.now() - status.mtimeMs;
+        if (ageMs >= (status.isFile() ? fileMs : LEFT_OVER_MS)) fs.rmSync(file);
+      } catch {
+        // It is gone, or it is a directory: no reason not to start.
+      }
     }
   }
 
   /** Processes have the old file mapped; an equal one is left to them. */
-  function isInPlace(bytes: Buffer): boolean {
+  function isInstalledAlready(bytes: Buffer): boolean {
     try {
       return (fs.statSync(clientPath).mode & 0o777) === CLIENT_MODE && fs.readFileSync(clientPath).equals(bytes);
     } catch {

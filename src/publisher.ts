@@ -5,7 +5,15 @@
 // see, and `start`, after it and before any question is answered, does not wait for anything.
 import { randomFillSync } from "node:crypto";
 import fs from "node:fs";
-import { HEADER_BYTES, HEADER_EPOCH, HEADER_SEED_A, HEARTBEAT_EVERY_MS, SET_BYTES } from "../assembly/layout.ts";
+import {
+  EPOCH_BYTES,
+  HEADER_BYTES,
+  HEADER_EPOCH,
+  HEADER_SEED_A,
+  HEARTBEAT_EVERY_MS,
+  SEEDS_BYTES,
+  SET_BYTES,
+} from "../assembly/layout.ts";
 import { nowMs } from "./clock.ts";
 import type { Counters } from "./counters.ts";
 import type { Log } from "./log.ts";
@@ -28,6 +36,8 @@ export interface PublisherOptions {
   readonly tablePath: string;
   readonly asidePath: () => string;
   readonly isOn: boolean;
+  /** False once dns.sock has been taken away: then another server can start, and go on with the file. */
+  readonly isInPlace: () => boolean;
   readonly counters: Counters;
   readonly log: Log;
 }
@@ -43,10 +53,15 @@ type Prepared =
   | { readonly kind: "new"; readonly file: tablefile.TableFile; readonly aside: string; readonly setAside?: string }
   | { readonly kind: "none"; readonly reason?: string };
 
-const SEEDS_BYTES = 16;
-const EPOCH_BYTES = 8;
-
-export function createPublisher({ wasm, tablePath, asidePath, isOn, counters, log }: PublisherOptions): Publisher {
+export function createPublisher({
+  wasm,
+  tablePath,
+  asidePath,
+  isOn,
+  isInPlace,
+  counters,
+  log,
+}: PublisherOptions): Publisher {
   const { image } = wasm;
   let prepared: Prepared | undefined;
   let published: tablefile.TableFile | undefined;
@@ -78,9 +93,7 @@ export function createPublisher({ wasm, tablePath, asidePath, isOn, counters, lo
     },
 
     stop() {
-      clearInterval(heartbeat);
-      if (published !== undefined) fs.closeSync(published.descriptor);
-      published = undefined;
+      standDown();
       if (prepared !== undefined && prepared.kind !== "none") fs.closeSync(prepared.file.descriptor);
       if (prepared?.kind === "new") fs.rmSync(prepared.aside, { force: true });
       prepared = undefined;
@@ -107,7 +120,7 @@ export function createPublisher({ wasm, tablePath, asidePath, isOn, counters, lo
       file = tablefile.openTable(tablePath);
       if (file === undefined) return undefined;
       const header = tablefile.readHeader(file);
-      const reason = tablefile.reasonAgainst(file, header, image);
+      const reason = tablefile.reasonAgainst(file, header, image, nowMs());
       if (reason === undefined) {
         hasRead = true;
         return { kind: "last", file, header, ...adopt(tablefile.readTable(file, header, image)) };
@@ -149,6 +162,7 @@ export function createPublisher({ wasm, tablePath, asidePath, isOn, counters, lo
   function goOn({ file, changedSets, dropped }: Extract<Prepared, { kind: "last" }>): void {
     published = file;
     log.tableContinued(wasm.usedCount(), dropped);
+    attempt(file, tablefile.restoreMode);
     for (const at of changedSets) writeSet(at);
     beat();
   }
@@ -179,8 +193,20 @@ export function createPublisher({ wasm, tablePath, asidePath, isOn, counters, lo
 
   function beat(): void {
     if (published === undefined) return;
+    if (!isInPlace()) {
+      log.tableNotPublished("dns.sock is not this server's any more");
+      standDown();
+      return;
+    }
     wasm.setHeartbeat(nowMs());
     attempt(published, tablefile.writeHeartbeat);
+  }
+
+  /** The file stays as it is: it may be another server's by now, and if it is not, its heartbeat grows old. */
+  function standDown(): void {
+    clearInterval(heartbeat);
+    if (published !== undefined) fs.closeSync(published.descriptor);
+    published = undefined;
   }
 
   function writeSet(at: number): void {

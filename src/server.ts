@@ -65,6 +65,7 @@ async function start(): Promise<void> {
     throw error;
   }
   publisher.start();
+  directory.removeLeftOver();
   log.listening(directory.socketPath, upstreams, config.entries);
 }
 

@@ -3,6 +3,7 @@
 import fs from "node:fs";
 import {
   BOOT_ID_BYTES,
+  EPOCH_BYTES,
   HEADER_BOOT_ID,
   HEADER_BYTES,
   HEADER_EPOCH,
@@ -17,6 +18,7 @@ import {
   HEADER_STATE,
   HEADER_UPSTREAMS,
   HEADER_WAYS,
+  SEEDS_BYTES,
   SET_BYTES,
   STATE_RETIRED,
   UPSTREAMS_BYTES_MAX,
@@ -29,8 +31,6 @@ export interface TableFile {
 
 const TABLE_MODE = 0o644;
 const CHUNK_BYTES = 4 * 1024 * 1024;
-const SEEDS_BYTES = 16;
-const EPOCH_BYTES = 8;
 const STATE_BYTES = 4;
 const HEARTBEAT_BYTES = 8;
 
@@ -77,14 +77,17 @@ export function readHeader({ descriptor }: TableFile): Buffer {
 }
 
 /** Why a server with this image may not go on with the file, or undefined where it may. */
-export function reasonAgainst(file: TableFile, header: Buffer, image: Buffer): string | undefined {
+export function reasonAgainst(file: TableFile, header: Buffer, image: Buffer, nowMs: number): string | undefined {
   for (const [at, bytes, reason] of SAME) {
     if (header.compare(image, at, at + bytes, at, at + bytes) !== 0) return reason;
   }
   const expected = Buffer.from(image.subarray(0, HEADER_BYTES));
   for (const [at, bytes] of OWN) header.copy(expected, at, at, at + bytes);
   if (!expected.equals(header)) return "its header is damaged";
-  if (fs.fstatSync(file.descriptor).size !== image.length) return "it has a wrong size";
+  if (header.readBigUInt64LE(HEADER_HEARTBEAT_MS) > BigInt(Math.floor(nowMs))) return "it is of another clock"; // time namespaces
+  const { size, uid } = fs.fstatSync(file.descriptor);
+  if (size !== image.length) return "it has a wrong size";
+  if (uid !== process.geteuid?.()) return "it is another user's";
   return undefined;
 }
 
@@ -129,6 +132,11 @@ export function makeTable(path: string, image: Buffer): TableFile {
     fs.rmSync(path, { force: true });
     throw error;
   }
+}
+
+/** Whatever a backup or an administrator has made of it: a file that clients cannot read is no table to them. */
+export function restoreMode(descriptor: number): void {
+  fs.fchmodSync(descriptor, TABLE_MODE);
 }
 
 /** One write of these bytes of the image to their place in the file. */

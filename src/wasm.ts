@@ -8,12 +8,14 @@ import {
   BOOT_ID_BYTES,
   ENTRIES_MAX,
   ENTRIES_MIN,
+  EPOCH_BYTES,
   HEADER_BOOT_ID,
   HEADER_BYTES,
   HEADER_EPOCH,
   HEADER_SEED_A,
   HEADER_UPSTREAMS,
   IMAGE_AT,
+  SEEDS_BYTES,
   SET_BYTES,
   SIDE_BYTES,
   UPSTREAMS_BYTES_MAX,
@@ -134,8 +136,8 @@ function besideBundle(): string {
 
 function fillSetup(setup: Buffer, options: TableOptions): void {
   const random = options.random ?? randomFillSync;
-  random(setup.subarray(HEADER_SEED_A, HEADER_SEED_A + 16));
-  random(setup.subarray(HEADER_EPOCH, HEADER_EPOCH + 8));
+  random(setup.subarray(HEADER_SEED_A, HEADER_SEED_A + SEEDS_BYTES));
+  random(setup.subarray(HEADER_EPOCH, HEADER_EPOCH + EPOCH_BYTES));
   const bootId = readFileSync("/proc/sys/kernel/random/boot_id", "latin1").replace(/[^0-9a-f]/g, "");
   setup.write(bootId, HEADER_BOOT_ID, BOOT_ID_BYTES, "hex");
   const upstreamsBytes = setup.write(options.upstreams, HEADER_UPSTREAMS + 2, UPSTREAMS_BYTES_MAX, "latin1");

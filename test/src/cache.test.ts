@@ -75,8 +75,9 @@ describe("the cache", () => {
     ["the last tenth, as long as two answers", 60, 3000, 54_000],
     ["twice the usual time, where that is longer", 60, 3001, 53_998],
     ["twice the usual time of a short ttl", 2, 200.25, 1600],
-    ["at once, where an answer takes half the ttl", 2, 1000, 0],
-    ["at once, and not before, where an answer takes longer", 2, 5000, 0],
+    ["half of the ttl, where an answer takes a quarter of it", 2, 500, 1000],
+    ["half of the ttl, where an answer takes longer", 2, 501, 1000],
+    ["half of the ttl, where an answer takes longer than that", 2, 5000, 1000],
   ])("has a record refreshed in %s", (_when, ttl, usualMs, refreshAfterMs) => {
     const { keepNew } = cacheOf();
     const record = keepNew({ name: "a.example", ttl, data: some }, 7000, usualMs);

@@ -82,10 +82,43 @@ describe("dns.sock", () => {
     expect(fs.readdirSync(directory)).toEqual([]);
   });
 
+  it("is known to be another server's, or gone", async () => {
+    const first = openDirectory(directory, log);
+    expect(first.isInPlace()).toBe(false);
+    await first.listen(newServer());
+    expect(first.isInPlace()).toBe(true);
+    fs.rmSync(path.join(directory, "dns.sock"));
+    expect(first.isInPlace()).toBe(false);
+    const second = openDirectory(directory, log);
+    await second.listen(newServer());
+    expect([first.isInPlace(), second.isInPlace()]).toEqual([false, true]);
+  });
+
   it("may have the longest path that a socket can have", async () => {
     const long = path.join(directory, "d".repeat(107 - "/dns.sock".length - directory.length - 1));
     await openDirectory(long, log).listen(newServer());
     expect(fs.readdirSync(long)).toEqual(["dns.sock"]);
+  });
+});
+
+describe("what killed servers have left", () => {
+  const age = (name: string, ageMs: number) => {
+    const seconds = (Date.now() - ageMs) / 1000;
+    fs.lutimesSync(path.join(directory, name), seconds, seconds);
+  };
+
+  it("is taken away by the server that listens: files, and sockets that are old", async () => {
+    for (const name of [".nw-sock", ".nw-olds"]) {
+      await leaveDeadSocket();
+      fs.renameSync(path.join(directory, "dns.sock"), path.join(directory, name));
+    }
+    fs.writeFileSync(path.join(directory, ".nw-tabl"), "a whole table perhaps");
+    fs.mkdirSync(path.join(directory, ".nw-dire"));
+    for (const name of [".nw-dire", ".nw-olds"]) age(name, 11_000);
+    const one = openDirectory(directory, log);
+    await one.listen(newServer());
+    one.removeLeftOver();
+    expect(fs.readdirSync(directory).sort()).toEqual([".nw-dire", ".nw-sock", "dns.sock"]);
   });
 });
 

@@ -36,12 +36,21 @@ function server(options: Partial<TableOptions> = {}, isOn = true) {
   const counters = createCounters();
   const log: string[] = [];
   const logger = createLog("info", { write: (line) => void log.push((JSON.parse(line) as { msg: string }).msg) });
-  const publisher = createPublisher({ ...openDirectory(directory, logger), wasm, isOn, counters, log: logger });
+  const socket = { isInPlace: true };
+  const publisher = createPublisher({
+    ...openDirectory(directory, logger),
+    wasm,
+    isOn,
+    isInPlace: () => socket.isInPlace,
+    counters,
+    log: logger,
+  });
   publishers.push(publisher);
   const cache = createCache(wasm, publisher.publish);
   return {
     ...publisher,
     wasm,
+    socket,
     counters,
     log,
     keep: (name: string, value = 1, count = 1, ttl = 60) => {
@@ -61,6 +70,11 @@ const file = () => fs.readFileSync(tablePath);
 const inode = () => fs.statSync(tablePath).ino;
 const stateIn = (bytes: Buffer) => bytes.readUInt32LE(layout.HEADER_STATE);
 const heartbeatIn = (bytes: Buffer) => bytes.readBigUInt64LE(layout.HEADER_HEARTBEAT_MS);
+
+/** Two starts within one leave the same heartbeat. */
+function nextMillisecond(): void {
+  for (const before = Math.floor(nowMs()); Math.floor(nowMs()) === before; );
+}
 
 /** Keeps the present cache.table open; reads it after it has lost its name. */
 function held(): () => Buffer {
@@ -144,6 +158,31 @@ describe("the published file", () => {
   });
 });
 
+it("goes on without the file, and leaves it alone, once dns.sock is not its own any more", () => {
+  vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "hrtime"] });
+  const first = started();
+  first.keep("a.example");
+  first.socket.isInPlace = false;
+  const second = started();
+  second.keep("b.example");
+  vi.advanceTimersByTime(250);
+  first.keep("c.example");
+  second.keep("d.example");
+  vi.advanceTimersByTime(1000);
+  expect(file().equals(second.wasm.image)).toBe(true);
+  expect(["a.example", "b.example", "c.example", "d.example"].map((name) => file().includes(name))).toEqual([
+    true,
+    true,
+    false,
+    true,
+  ]);
+  expect(stateIn(file())).toBe(layout.STATE_LIVE);
+  expect(first.finds("c.example")).toBe(true);
+  expect(first.log).toEqual([
+    "The table is not published, and hits go over the socket: dns.sock is not this server's any more",
+  ]);
+});
+
 describe("a start", () => {
   it("goes on in the same file with what the last server kept", () => {
     const first = started();
@@ -211,6 +250,7 @@ describe("a start", () => {
     ["it has another number of entries", (bytes) => bytes, { entries: 24 }],
     ["its answers are of other upstreams", (bytes) => bytes, { upstreams: "192.0.2.1, 192.0.2.2" }],
     ["it is retired", header(layout.HEADER_STATE, layout.STATE_LIVE ^ layout.STATE_RETIRED)],
+    ["it is of another clock", header(layout.HEADER_HEARTBEAT_MS + 5, 0x80)],
     ["it has a wrong size", (bytes) => Buffer.concat([bytes, Buffer.alloc(1)])],
     ["it has a wrong size", (bytes) => bytes.subarray(0, -layout.SET_BYTES)],
   ])("sets the last file aside where %s", (reason, damage, options) => {
@@ -227,6 +267,28 @@ describe("a start", () => {
     expect(second.finds("a.example")).toBe(false);
     expect(file().equals(second.wasm.image)).toBe(true);
     expect(fs.readdirSync(directory)).toEqual(["cache.table"]);
+  });
+
+  it("sets the last file aside where it is another user's: he can write into it", () => {
+    const first = started();
+    first.keep("a.example");
+    first.stop();
+    const before = inode();
+    vi.spyOn(process, "geteuid").mockReturnValue((process.geteuid?.() as number) + 1);
+    const second = started();
+    expect(second.log).toEqual(["Set the last table aside: it is another user's"]);
+    expect([second.finds("a.example"), inode() === before]).toEqual([false, false]);
+  });
+
+  it("makes the last file readable by all again, when it is its own", () => {
+    started().stop();
+    const mode = () => fs.statSync(tablePath).mode & 0o777;
+    fs.chmodSync(tablePath, 0o600);
+    const one = server();
+    one.prepare();
+    expect(mode()).toBe(0o600);
+    one.start();
+    expect(mode()).toBe(0o644);
   });
 
   it.each<[string, Partial<TableOptions>, boolean]>([
@@ -253,6 +315,7 @@ describe("a start", () => {
     const [brief, late] = [server(), server()];
     late.prepare();
     brief.prepare();
+    nextMillisecond();
     brief.start();
     brief.keep("a.example");
     brief.stop();
