@@ -41,6 +41,8 @@ static uint32_t look(const struct map *map, const struct question *question, uin
         hash = 1;
     uint32_t index = (uint32_t)((hash >> 32) * map->set_count >> 32);
     const uint8_t *set = map->base + NW_HEADER_BYTES + (size_t)index * NW_SET_BYTES;
+    for (uint32_t way = 0; way < NW_WAYS; way++) /* all at once, for the tags themselves may have to come from memory */
+        __builtin_prefetch(set + NW_TAG_LINE_BYTES + way * NW_SLOT_BYTES + NW_RECORD_NAMES);
     for (uint32_t way = 0; way < NW_WAYS; way++) {
         if (map_u64(set + way * NW_TAG_BYTES) != hash)
             continue;
