@@ -15,7 +15,7 @@ export interface Directory {
   asidePath(): string;
   /** Throws where a server answers on the socket already. */
   refuseSecondServer(): Promise<void>;
-  installClient(source: string): void;
+  installClient(library: Buffer): void;
   /** Listens on dns.sock, in place of a dead server's. */
   listen(server: net.Server): Promise<void>;
   /** Whether dns.sock is still the one of `listen`. */
@@ -54,13 +54,12 @@ export function openDirectory(directory: string, log: Log): Directory {
     async refuseSecondServer() {
       if (await isAnswering(socketPath)) throw new DirectoryError(`Another server is listening on ${socketPath}`);
     },
-    installClient(source) {
+    installClient(library) {
       const isInstalled = attempt(() => {
         removeLeftOver(LEFT_OVER_MS);
-        const bytes = fs.readFileSync(source);
-        if (isInstalledAlready(bytes)) return false;
+        if (isInstalledAlready(library)) return false;
         const aside = asidePath();
-        fs.writeFileSync(aside, bytes, { mode: CLIENT_MODE, flag: "wx" });
+        fs.writeFileSync(aside, library, { mode: CLIENT_MODE, flag: "wx" });
         fs.chmodSync(aside, CLIENT_MODE);
         fs.renameSync(aside, clientPath);
         return true;

@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 // The start list of `node dist/server.js`.
 import fs from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -5,6 +6,7 @@ import { createCache } from "./cache.ts";
 import { type Config, ConfigError, readConfig, upstreamText } from "./config.ts";
 import { createCounters } from "./counters.ts";
 import { DirectoryError, openDirectory } from "./directory.ts";
+import { LibraryError, readLibrary } from "./library.ts";
 import { createListener } from "./listener.ts";
 import { createLog } from "./log.ts";
 import { messageReader } from "./message.ts";
@@ -17,7 +19,7 @@ import { createUsual } from "./upstream/usual.ts";
 import { createUsage } from "./usage.ts";
 import { loadWasm, type Wasm } from "./wasm.ts";
 
-const CLIENT_FILE = fileURLToPath(new URL("client.so", import.meta.url));
+const HERE = fileURLToPath(new URL(".", import.meta.url));
 const STOP_GRACE_MS = 500; // past the end of the last question under way
 
 async function start(): Promise<void> {
@@ -26,6 +28,7 @@ async function start(): Promise<void> {
   const counters = createCounters();
   const upstreams = config.upstreams.map(upstreamText);
 
+  const library = readLibrary(HERE, process.arch);
   const wasm = loadTable(config, upstreams);
   const directory = openDirectory(config.directory, log);
   const publisher = createPublisher({ ...directory, wasm, isOn: config.sharedTable, counters, log });
@@ -56,7 +59,7 @@ async function start(): Promise<void> {
   });
 
   await directory.refuseSecondServer();
-  directory.installClient(CLIENT_FILE);
+  directory.installClient(library);
   publisher.prepare();
   try {
     await directory.listen(listener.server);
@@ -89,7 +92,7 @@ function loadTable(config: Config, upstreams: readonly string[]): Wasm {
 try {
   await start();
 } catch (error) {
-  if (!(error instanceof ConfigError || error instanceof DirectoryError)) throw error;
+  if (!(error instanceof ConfigError || error instanceof DirectoryError || error instanceof LibraryError)) throw error;
   console.error(error.message);
   process.exit(1);
 }

@@ -1,5 +1,6 @@
 // Makes a checkout ready to run: installs the packages that are missing and builds what is missing or stale.
-// Every npm script that needs them calls it first, so that one command on a fresh clone is enough.
+// Every npm script that needs them calls it first, so that one command on a fresh clone is enough. client.so is built for
+// this machine and where a cross compiler is installed; `--all` fails where one is not.
 import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { existsSync, globSync, readFileSync, statSync, writeFileSync } from "./fs.mjs";
@@ -43,9 +44,12 @@ function buildWasm() {
 
 function buildClient() {
   run("node", ["tools/layout-header.mjs", "--write"], "");
-  if (!isStale(["dist/client.so"], globSync("shim/*"))) return;
-  console.error("Building dist/client.so");
-  run("make", ["--no-print-directory", "-s", "-C", "shim"], "Install a C compiler and make (Debian: gcc make).");
+  const libraries = process.argv.includes("--all") ? "all" : "here";
+  run(
+    "make",
+    ["--no-print-directory", "-s", "-j2", "-C", "shim", libraries],
+    "Install a C compiler and make (Debian: gcc make libc6-dev).",
+  );
 }
 
 async function buildServer() {

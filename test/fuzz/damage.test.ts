@@ -2,16 +2,14 @@
 import fs from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { INSTRUMENTED_FLAGS, RECORD_MAKER_FLAGS } from "../shim/flags.ts";
-import { buildProgram, muslMissing } from "../support/programs.ts";
+import { buildProgram, CLIENT, muslMissing } from "../support/programs.ts";
 import { sandbox, sandboxMissing } from "../support/sandbox.ts";
 import { IS_FULL, report, SEED } from "./size.ts";
 
 const DAMAGES = IS_FULL ? 100_000 : 3000;
 const KINDS = 17;
-const CLIENT = fileURLToPath(new URL("../../dist/client.so", import.meta.url));
 const NAMESERVER = "192.0.2.200"; // not of 127.0.0.0/8: the table's denials are final then
 const STOP_AT_ERRORS = {
   ASAN_OPTIONS: "abort_on_error=1:handle_abort=0",

@@ -6,7 +6,7 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { buildProgram, muslMissing } from "../support/programs.ts";
+import { buildProgram, CLIENT, muslMissing } from "../support/programs.ts";
 import { sandbox, sandboxMissing } from "../support/sandbox.ts";
 import { IS_FULL, report } from "./size.ts";
 
@@ -14,7 +14,6 @@ const SECONDS = IS_FULL ? 60 : 2;
 const READERS = 2;
 const NAMESERVER = "192.0.2.200";
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-const CLIENT = path.join(ROOT, "dist/client.so");
 const ON_TMPFS = fs.existsSync("/dev/shm") ? "/dev/shm" : tmpdir(); // where a write takes least time, most are torn
 
 /** One slot that is always the same name's; twelve names in the eight places of one set. */

@@ -5,13 +5,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { buildProgram, muslMissing } from "../support/programs.ts";
+import { buildProgram, CLIENT, muslMissing } from "../support/programs.ts";
 import { type Sandbox, sandbox, sandboxMissing } from "../support/sandbox.ts";
 import { answersFrom, type ScriptedServer, scriptedServer } from "../support/scriptedServer.ts";
 import { INSTRUMENTED_FLAGS } from "./flags.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const CLIENT = `${root}/dist/client.so`;
 const CACHE = "192.0.2.1";
 const LIBC = "198.51.100.9";
 const LOCAL_NAMES = ["printer.local", "a.printer.local", "notcluster.local", "a.localhost", "a.localdomain"];

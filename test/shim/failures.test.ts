@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import * as layout from "../../assembly/layout.ts";
-import { buildClient, buildProgram, muslMissing } from "../support/programs.ts";
+import { buildClient, buildProgram, CLIENT, muslMissing } from "../support/programs.ts";
 import { otherUsersMissing, type Sandbox, sandbox, sandboxMissing } from "../support/sandbox.ts";
 import {
   answersFrom,
@@ -17,7 +17,6 @@ import {
 import { answerFrame, frame, pendingFrame, refusedFrame, sealedRecord } from "../support/serverFrames.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const CLIENT = `${root}/dist/client.so`;
 const CACHE = "192.0.2.1";
 const LIBC = "198.51.100.9";
 const CALL = "getaddrinfo www.example 80 2 1 0 0";

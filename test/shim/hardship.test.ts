@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { buildClient, buildProgram, muslMissing } from "../support/programs.ts";
+import { buildClient, buildProgram, CLIENT, muslMissing } from "../support/programs.ts";
 import { type Sandbox, sandbox, sandboxMissing } from "../support/sandbox.ts";
 import {
   answersFrom,
@@ -16,7 +16,6 @@ import { refusedFrame } from "../support/serverFrames.ts";
 import { INSTRUMENTED_FLAGS } from "./flags.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const CLIENT = `${root}/dist/client.so`;
 const NAME = "www.example";
 const ZONE = {
   "www.example": {

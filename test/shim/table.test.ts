@@ -5,13 +5,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import * as layout from "../../assembly/layout.ts";
-import { buildProgram, muslMissing, toolMissing } from "../support/programs.ts";
+import { buildProgram, CLIENT, muslMissing, toolMissing } from "../support/programs.ts";
 import { otherUsersMissing, type Sandbox, sandbox, sandboxMissing } from "../support/sandbox.ts";
 import { answersFrom, type ScriptedServer, scriptedServer } from "../support/scriptedServer.ts";
 import { EPOCH, slotOf, type TableEntry, TableFile, tableBytes } from "../support/tableFile.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const CLIENT = `${root}/dist/client.so`;
 const TABLE = "192.0.2.1";
 const SERVER = "203.0.113.7";
 const LIBC = "198.51.100.9";

@@ -123,17 +123,10 @@ describe("what killed servers have left", () => {
 });
 
 describe("client.so", () => {
-  const source = (text: string) => {
-    const file = path.join(directory, "..", `${path.basename(directory)}-source`);
-    fs.writeFileSync(file, text);
-    return file;
-  };
-  afterEach(() => fs.rmSync(source(""), { force: true }));
-
   it("is put in place with mode 0555, whatever the umask", () => {
     const before = process.umask(0o077);
     try {
-      openDirectory(directory, log).installClient(source("library"));
+      openDirectory(directory, log).installClient(Buffer.from("library"));
     } finally {
       process.umask(before);
     }
@@ -143,18 +136,18 @@ describe("client.so", () => {
   });
 
   it("is replaced by another file, so that whoever has the old one mapped keeps it", () => {
-    openDirectory(directory, log).installClient(source("old"));
+    openDirectory(directory, log).installClient(Buffer.from("old"));
     const file = fs.openSync(path.join(directory, "client.so"), "r");
-    openDirectory(directory, log).installClient(source("new"));
+    openDirectory(directory, log).installClient(Buffer.from("new"));
     expect(fs.readFileSync(path.join(directory, "client.so"), "utf8")).toBe("new");
     expect(fs.readFileSync(file, "utf8")).toBe("old");
     fs.closeSync(file);
   });
 
   it("stays the same file when it is equal", () => {
-    openDirectory(directory, log).installClient(source("same"));
+    openDirectory(directory, log).installClient(Buffer.from("same"));
     const { ino } = fs.statSync(path.join(directory, "client.so"));
-    openDirectory(directory, log).installClient(source("same"));
+    openDirectory(directory, log).installClient(Buffer.from("same"));
     expect(fs.statSync(path.join(directory, "client.so")).ino).toBe(ino);
   });
 
@@ -162,7 +155,7 @@ describe("client.so", () => {
     fs.writeFileSync(path.join(directory, ".nw-abcd"), "half");
     fs.writeFileSync(path.join(directory, ".nw-live"), "of a server that starts just now");
     fs.utimesSync(path.join(directory, ".nw-abcd"), 0, 0);
-    openDirectory(directory, log).installClient(source("library"));
+    openDirectory(directory, log).installClient(Buffer.from("library"));
     expect(fs.readdirSync(directory).sort()).toEqual([".nw-live", "client.so"]);
   });
 });

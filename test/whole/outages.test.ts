@@ -10,7 +10,7 @@ import * as layout from "../../assembly/layout.ts";
 import { type ServerProcess, startServer } from "../../demo/serverProcess.ts";
 import { startUpstream, type Upstream, type Zone } from "../../demo/upstream.ts";
 import { IS_FULL, report } from "../fuzz/size.ts";
-import { buildProgram, muslMissing } from "../support/programs.ts";
+import { buildProgram, CLIENT, muslMissing } from "../support/programs.ts";
 import { type Sandbox, sandbox, sandboxMissing } from "../support/sandbox.ts";
 import { answersFrom, scriptedServer } from "../support/scriptedServer.ts";
 import { monotonicMs, TableFile, tableBytes } from "../support/tableFile.ts";
@@ -23,7 +23,6 @@ const TICK_MS_MAX = 12; // client.so reads the clock of the kernel's last tick
 const SLOW_MS = 800; // of the second that a server may be silent
 const LIBCS_NAMESERVER = "192.0.2.200";
 const ZONE_MODULE = fileURLToPath(new URL("../support/zoneUpstream.ts", import.meta.url));
-const CLIENT = fileURLToPath(new URL("../../dist/client.so", import.meta.url));
 
 const FROM_CACHE = "198.51.100.250";
 const FROM_LIBC = "203.0.113.250";
