@@ -23,9 +23,9 @@ export interface ServerProcess {
 
 const SERVER_FILE = fileURLToPath(new URL("../dist/server.js", import.meta.url));
 
-export function startServer(settings: Record<string, string>): ServerProcess {
+export function startServer(settings: Record<string, string>, file = SERVER_FILE): ServerProcess {
   const inherited = Object.entries(process.env).filter(([name]) => !/^(DNS_CACHE_|LD_PRELOAD$)/.test(name));
-  const child = spawn(process.execPath, [SERVER_FILE], {
+  const child = spawn(process.execPath, [file], {
     env: { ...Object.fromEntries(inherited), ...settings },
     stdio: ["ignore", "pipe", "pipe"],
   });

@@ -1,6 +1,6 @@
 // client.so as this build has it: a library for each architecture, called as Node calls them. Containers share their
-// node's architecture, so the one of this process is theirs too. A wrong file would end each program that is started with
-// it, so the header of its ELF file is looked at first.
+// node's architecture, so the one of this process is theirs too. musl looks at no header and ends the program that is
+// given another machine's library, so the header is looked at here.
 import fs from "node:fs";
 import path from "node:path";
 

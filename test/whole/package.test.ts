@@ -1,0 +1,91 @@
+// The npm package as it is packed, unpacked elsewhere: a server that needs nothing of this repository, with client.so for
+// both architectures.
+import { spawnSync } from "node:child_process";
+import fs from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startServer } from "../../demo/serverProcess.ts";
+import { startUpstream } from "../../demo/upstream.ts";
+import { addressesOf } from "../../src/record.ts";
+import { askOnce, recordsOf } from "../support/frames.ts";
+import { arm64Missing, CLIENT, toolMissing } from "../support/programs.ts";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const FILES = ["CHANGELOG.md", "LICENSE", "README.md", "package.json"];
+const DIST = ["client-arm64.so", "client-x64.so", "namewell.wasm", "server.js"];
+
+const noOther = process.arch === "x64" ? arm64Missing() : undefined;
+const missing = toolMissing("npm", "npm") ?? toolMissing("tar", "tar");
+
+describe.skipIf(missing)(`the npm package${missing ? ` (skipped: ${missing})` : ""}`, () => {
+  let directory: string;
+  let unpacked: string;
+
+  function run(command: string, ...args: string[]): string {
+    const { status, stdout, stderr } = spawnSync(command, args, { cwd: root, encoding: "utf8" });
+    expect({ status, stderr: status === 0 ? "" : stderr }).toEqual({ status: 0, stderr: "" });
+    return stdout;
+  }
+
+  beforeAll(() => {
+    directory = fs.mkdtempSync(path.join(tmpdir(), "namewell-package-"));
+    const offline = ["--ignore-scripts", "--offline", `--cache=${path.join(directory, "cache")}`];
+    run("npm", "pack", "--silent", ...offline, `--pack-destination=${directory}`);
+    const [packed = ""] = fs.readdirSync(directory).filter((name) => name.endsWith(".tgz"));
+    run("tar", "-xzf", path.join(directory, packed), "-C", directory);
+    unpacked = path.join(directory, "package");
+  });
+  afterAll(() => fs.rmSync(directory, { recursive: true, force: true }));
+
+  it(`holds what a server needs${noOther ? ` (but for arm64: ${noOther})` : ""}, and nothing else`, () => {
+    expect(fs.readdirSync(unpacked).sort()).toEqual([...FILES, "dist"].sort());
+    const libraries = DIST.filter((name) => noOther === undefined || name !== "client-arm64.so");
+    expect(fs.readdirSync(path.join(unpacked, "dist")).sort()).toEqual(libraries);
+  });
+
+  it("serves with the packages that it says it depends on, and installs this machine's client.so", async () => {
+    // As `npm install` would put them there; the lock file tells which those are.
+    const { packages } = JSON.parse(fs.readFileSync(path.join(root, "package-lock.json"), "utf8"));
+    for (const [place, { dev }] of Object.entries<{ dev?: boolean }>(packages)) {
+      if (place === "" || dev) continue;
+      fs.cpSync(path.join(root, place), path.join(unpacked, place), { recursive: true, dereference: true });
+    }
+    const shared = path.join(directory, "dns_cache");
+    const upstream = await startUpstream({ zone: { "www.example": { A: ["192.0.2.1"] } } });
+    const settings = { DNS_CACHE_DIR: shared, DNS_CACHE_UPSTREAMS: `127.0.0.1:${upstream.port}` };
+    const server = startServer(settings, path.join(unpacked, "dist/server.js"));
+    try {
+      await server.seen("Listening");
+      const [record] = recordsOf(await askOnce(path.join(shared, "dns.sock"), ["www.example"]));
+      expect(addressesOf(record as Buffer)).toEqual(["192.0.2.1"]);
+      expect(fs.readFileSync(path.join(shared, "client.so")).equals(fs.readFileSync(CLIENT))).toBe(true);
+    } finally {
+      await server.stopped("SIGTERM");
+      await upstream.close();
+    }
+  });
+
+  it("ends with one line where it has no client.so for this machine", () => {
+    const copy = path.join(directory, "package", "other");
+    fs.mkdirSync(copy);
+    for (const name of ["server.js", "namewell.wasm"]) {
+      fs.copyFileSync(path.join(unpacked, "dist", name), path.join(copy, name));
+    }
+    const start = () => {
+      const env = { PATH: process.env.PATH, DNS_CACHE_DIR: path.join(directory, "unused"), DNS_CACHE_UPSTREAMS: "::1" };
+      return spawnSync(process.execPath, [path.join(copy, "server.js")], { env, encoding: "utf8" });
+    };
+    const none = `^This build has no client\\.so for ${process.arch}: ENOENT: [^\\n]*\\n$`;
+    expect(start()).toMatchObject({ status: 1, stdout: "", stderr: expect.stringMatching(none) });
+
+    const name = path.basename(CLIENT);
+    const library = fs.readFileSync(CLIENT);
+    library.writeUInt16LE(21, 18); // the machine of another one
+    fs.writeFileSync(path.join(copy, name), library);
+    const wrong = `'${path.join(copy, name)}' is not a library for ${process.arch}\n`;
+    expect(start()).toMatchObject({ status: 1, stdout: "", stderr: wrong });
+    expect(fs.existsSync(path.join(directory, "unused"))).toBe(false);
+  });
+});
