@@ -27,7 +27,8 @@ export async function mirror(): Promise<string> {
   return first;
 }
 
-export async function openArchive(directory: string): Promise<Archive> {
+/** Of this machine's architecture unless another is named. */
+export async function openArchive(directory: string, architecture?: string): Promise<Archive> {
   for (const folder of ["lists/partial", "cache/archives/partial"]) {
     mkdirSync(join(directory, folder), { recursive: true });
   }
@@ -41,6 +42,7 @@ export async function openArchive(directory: string): Promise<Archive> {
     "APT::Sandbox::User=root",
     "APT::Update::Error-Mode=any",
     "Acquire::http::Timeout=20",
+    ...(architecture ? [`APT::Architecture=${architecture}`, `APT::Architectures::=${architecture}`] : []),
   ].flatMap((option) => ["-o", option]);
   const apt = (args: string[], cwd: string) => command(["apt-get", "-q", ...options, ...args], { cwd });
 

@@ -13,7 +13,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import * as layout from "../../assembly/layout.ts";
 import { type ServerProcess, startServer } from "../../demo/serverProcess.ts";
 import { startUpstream, type Upstream, type Zone } from "../../demo/upstream.ts";
-import { arm64Missing, buildClient, buildProgram, CLIENT, CLIENT_ARM64, toolMissing } from "../support/programs.ts";
+import { callsOf, emulated, emulationMissing } from "../support/emulated.ts";
+import { buildClient, buildProgram, CLIENT, CLIENT_ARM64 } from "../support/programs.ts";
 import { type Sandbox, sandbox, sandboxMissing } from "../support/sandbox.ts";
 import { answersFrom, type ScriptedServer, scriptedServer } from "../support/scriptedServer.ts";
 import { sealedRecord } from "../support/serverFrames.ts";
@@ -29,16 +30,8 @@ const ROUTED = {
   resolvConf: `nameserver ${HOST}\n`,
 };
 
-const isNative = process.arch === "arm64";
-const missing = isNative
-  ? "this machine is arm64: all other tests are of it"
-  : (arm64Missing() ?? toolMissing("qemu-aarch64", "qemu-user") ?? sandboxMissing());
-
-/** The command that runs a program of arm64, with a library preloaded into it and not into qemu. */
-function emulated(program: string, client?: string): string[] {
-  const preload = client === undefined ? [] : ["-E", `LD_PRELOAD=${client}`];
-  return ["qemu-aarch64", "-L", "/usr/aarch64-linux-gnu", ...preload, program];
-}
+const missing = emulationMissing() ?? sandboxMissing();
+const program = (source: string) => buildProgram(source, "arm64");
 
 describe.skipIf(missing)(`client.so for arm64${missing ? ` (skipped: ${missing})` : ""}`, () => {
   describe("the decoder", () => {
@@ -73,12 +66,12 @@ describe.skipIf(missing)(`client.so for arm64${missing ? ` (skipped: ${missing})
       const here = decode([buildProgram("test/shim/decoder.c", "glibc", PLAIN_FLAGS)]);
       expect(here[17]).toMatch(`${good.length} outcome 1 chain 2 count 2 `);
       expect(here.at(-1)).toMatch(/^accepted [1-9]/);
-      expect(decode(emulated(buildProgram("test/shim/decoder.c", "arm64", PLAIN_FLAGS)))).toEqual(here);
+      expect(decode(emulated(buildProgram("test/shim/decoder.c", "arm64", PLAIN_FLAGS), ""))).toEqual(here);
     });
   });
 
   it.each(["crowd", "identity", "time", "damage", "threads"])("keeps what it learns of routes: %s", (task) => {
-    const [file = "", ...args] = emulated(buildProgram("test/shim/sets.c", "arm64", PLAIN_FLAGS));
+    const [file = "", ...args] = emulated(buildProgram("test/shim/sets.c", "arm64", PLAIN_FLAGS), "");
     const { stdout, stderr, status } = spawnSync(file, [...args, task], { encoding: "utf8" });
     expect({ stdout, stderr, status }).toEqual({ stdout: "", stderr: "", status: 0 });
   });
@@ -115,7 +108,7 @@ describe.skipIf(missing)(`client.so for arm64${missing ? ` (skipped: ${missing})
       const client = join(directory, "arm64.so");
       copyFileSync(CLIENT_ARM64, client);
       const lookUp = async () => {
-        const command = emulated(buildProgram("test/shim/lookup.c", "arm64"), client);
+        const command = emulated(program("test/shim/lookup.c"), client);
         const { code, stdout, stderr } = await box.run(command, { input: CALLS });
         expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
         return stdout;
@@ -163,26 +156,12 @@ describe.skipIf(missing)(`client.so for arm64${missing ? ` (skipped: ${missing})
       await box?.close();
     });
 
-    const inputOf = (names: readonly string[]) =>
-      names
-        .flatMap((name) => [
-          ...[0, 0x2, 0x20, 0x1a, 0x400].map((flags) => `getaddrinfo ${name} 80 0 0 0 ${flags}`),
-          `getaddrinfo ${name} - 2 1 0 0`,
-          `getaddrinfo ${name} http 10 2 17 0`,
-          `getaddrinfo ${name} 80`,
-          `gethostbyname ${name}`,
-          `gethostbyname2 ${name} 10`,
-          ...[0, 8, 40, 90, 150, 200, 1024].map((size) => `gethostbyname_r ${name} ${size} ${size % 7}`),
-          `gethostbyname2_r ${name} 10 1024 3`,
-        ])
-        .join("\n");
-
     async function compare(names: readonly string[]): Promise<{ stdout: string; asked: number }> {
-      const options = { env: { DNS_CACHE_DIR: server.directory }, input: `${inputOf(names)}\n` };
+      const options = { env: { DNS_CACHE_DIR: server.directory }, input: callsOf(names) };
       const native = buildProgram("test/shim/lookup.c", "glibc");
       const here = await box.run(["env", `LD_PRELOAD=${CLIENT}`, native], options);
       const before = server.connections();
-      const there = await box.run(emulated(buildProgram("test/shim/lookup.c", "arm64"), CLIENT_ARM64), options);
+      const there = await box.run(emulated(program("test/shim/lookup.c"), CLIENT_ARM64), options);
       expect(there).toEqual(here);
       expect(there).toMatchObject({ code: 0, stderr: "" });
       return { stdout: there.stdout, asked: server.connections() - before };
@@ -220,7 +199,7 @@ describe.skipIf(missing)(`client.so for arm64${missing ? ` (skipped: ${missing})
     });
 
     it("goes to libc without a server", async () => {
-      const command = emulated(buildProgram("test/shim/lookup.c", "arm64"), CLIENT_ARM64);
+      const command = emulated(program("test/shim/lookup.c"), CLIENT_ARM64);
       const options = { env: { DNS_CACHE_DIR: "/nowhere" }, input: "gethostbyname_r libc.example 1024 0\n" };
       const { stdout, stderr } = await box.run(command, options);
       expect(stdout).toContain(`address ${LIBC}`);
@@ -232,7 +211,7 @@ describe.skipIf(missing)(`client.so for arm64${missing ? ` (skipped: ${missing})
       const alone = await box.run([buildProgram("test/shim/orders.c", "glibc"), "list"], { input });
       expect(alone).toMatchObject({ code: 0, stderr: "" });
       const client = buildClient("steady", "-DNAMEWELL_STEADY -DNAMEWELL_WITHOUT_DLSYM", "arm64");
-      const command = emulated(buildProgram("test/shim/orders.c", "arm64"), client);
+      const command = emulated(program("test/shim/orders.c"), client);
       for (const task of ["again", "threads"]) {
         const before = server.questions.length;
         const options = { env: { DNS_CACHE_DIR: server.directory }, input: alone.stdout };
@@ -246,7 +225,7 @@ describe.skipIf(missing)(`client.so for arm64${missing ? ` (skipped: ${missing})
       ["interrupted", 200],
       ["no-descriptors-left", 20],
     ])("in a hard place: %s", async (task, count) => {
-      const command = emulated(buildProgram("test/shim/hardship.c", "arm64"), CLIENT_ARM64);
+      const command = emulated(program("test/shim/hardship.c"), CLIENT_ARM64);
       const options = { env: { DNS_CACHE_DIR: server.directory } };
       const result = await box.run([...command, task, "asked.example", String(count)], options);
       expect(result).toMatchObject({ code: 0, stderr: "" });
