@@ -163,17 +163,12 @@ static bool read_answer(const struct question *question, uint8_t families, size_
     if (frame[NW_ANSWER_FAMILIES] != families || frame[NW_ANSWER_CANDIDATE] != 0)
         return false;
     size_t at = NW_ANSWER_RECORDS;
-    const struct {
-        uint8_t family;
-        uint16_t type;
-        struct answer *answer;
-    } wanted[] = {{NW_FAMILY_A, NW_TYPE_A, &reply->a}, {NW_FAMILY_AAAA, NW_TYPE_AAAA, &reply->aaaa}};
-    for (int i = 0; i < 2; i++) {
-        if (!(families & wanted[i].family))
+    for (int i = 0; i < TYPES_MAX; i++) {
+        if (!(families & 1 << i))
             continue;
-        size_t record =
-            answer_read(frame + at, length - at, question->name, question->length, wanted[i].type, wanted[i].answer);
-        if (record == 0 || wanted[i].answer->outcome == NW_OUTCOME_UNFIT)
+        struct answer *answer = &reply->answers[i];
+        size_t record = answer_read(frame + at, length - at, question->name, question->length, TYPES[i], answer);
+        if (record == 0 || answer->outcome == NW_OUTCOME_UNFIT)
             return false;
         at += record;
     }
@@ -207,8 +202,7 @@ static int patience_ms(uint64_t now) {
 }
 
 OWN_FRAME static bool exchange_frames(const struct question *question, uint8_t families, struct reply *reply) {
-    reply->large = NULL;
-    reply->a.outcome = reply->aaaa.outcome = NW_OUTCOME_EMPTY;
+    reply_begin(reply);
     uint64_t now = now_ms();
     int patience = patience_ms(now);
     struct exchange exchange = {.deadline_ms = now + (uint64_t)patience, .last_ms = now + EXCHANGE_MS_MAX};
@@ -244,6 +238,12 @@ void tell(uint8_t kind, uint8_t *frame, size_t length) {
         close(exchange.fd);
     }
     guard_leave(guard);
+}
+
+void reply_begin(struct reply *reply) {
+    reply->large = NULL;
+    for (int i = 0; i < TYPES_MAX; i++)
+        reply->answers[i].outcome = NW_OUTCOME_EMPTY;
 }
 
 void reply_end(struct reply *reply) {

@@ -65,13 +65,13 @@ OWN_FRAME static int build(const struct question *question, const struct answer 
     return error;
 }
 
-OWN_FRAME static int resolve(const struct question *question, int family, const struct place *place,
+OWN_FRAME static int resolve(struct question *question, int family, const struct place *place,
                              struct hostent **found, int *h_error) {
     struct reply reply;
     const struct answer *answer = family == AF_INET ? &reply.a : &reply.aaaa;
     uint8_t families = family == AF_INET ? NW_FAMILY_A : NW_FAMILY_AAAA;
     int error;
-    if (!table_find(question, families, &reply) && !ask(question, families, &reply))
+    if (!find(question, families, &reply))
         error = TO_LIBC;
     else if (answer->outcome != NW_OUTCOME_DATA)
         error = failure_of(question, answer->outcome, h_error);

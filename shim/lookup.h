@@ -158,10 +158,19 @@ size_t answer_read(const uint8_t *record, size_t available, const char *name, si
                    struct answer *);
 const uint8_t *chain_next(const uint8_t *name);
 
-/* What is known of a question: from the table two slots' copies in `small`, from the server a frame. */
+/* What is known of a question: from the table two slots' copies in `small`, from the server a frame. The n-th answer is
+ * for the n-th bit of `families`. */
 #define SMALL_REPLY_BYTES 1024
+#define TYPES_MAX 3
+static const uint16_t TYPES[TYPES_MAX] = {NW_TYPE_A, NW_TYPE_AAAA, NW_TYPE_PTR};
+_Static_assert(NW_FAMILY_A == 1 << 0 && NW_FAMILY_AAAA == 1 << 1 && NW_FAMILY_PTR == 1 << 2, "in the order of TYPES");
 struct reply {
-    struct answer a, aaaa;
+    union {
+        struct answer answers[TYPES_MAX];
+        struct {
+            struct answer a, aaaa, ptr;
+        };
+    };
     uint8_t *large;
     _Alignas(8) uint8_t small[SMALL_REPLY_BYTES];
 };
@@ -188,12 +197,16 @@ enum server map_server(uint64_t *heartbeat_ms);
 /* table.c */
 bool table_find(const struct question *, uint8_t families, struct reply *);
 
+/* search.c */
+bool find(struct question *, uint8_t families, struct reply *);
+
 /* usage.c: what the server cannot see of hits in the table, told to it */
 void usage_note(const uint8_t *epoch, uint32_t slot, uint16_t generation, bool is_due, uint64_t now);
 
 /* client.c */
 bool ask(const struct question *, uint8_t families, struct reply *);
 void tell(uint8_t kind, uint8_t *frame, size_t length);
+void reply_begin(struct reply *);
 void reply_end(struct reply *);
 
 /* interfaces.c */
