@@ -43,7 +43,7 @@ static bool has_no_data(uint8_t families, const struct reply *reply) {
     return false;
 }
 
-static bool search_table(struct question *question, uint8_t families, struct reply *reply) {
+OWN_FRAME static bool search_table(struct question *question, uint8_t families, struct reply *reply) {
     uint8_t failure[TYPES_MAX] = {0};
     bool is_known = false;
     for (unsigned i = 0; i < question->candidate_count; i++) {
@@ -66,5 +66,7 @@ static bool search_table(struct question *question, uint8_t families, struct rep
 /* True: the reply holds a sound answer for each family, and the question's name is that of the candidate they are for,
  * if there is an address. In either case the reply has to be ended. */
 bool find(struct question *question, uint8_t families, struct reply *reply) {
-    return search_table(question, families, reply) || ask(question, families, reply);
+    bool is_known = question->candidate_count == 1 ? table_find(question, families, reply)
+                                                   : search_table(question, families, reply);
+    return is_known || ask(question, families, reply);
 }
