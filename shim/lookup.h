@@ -61,6 +61,7 @@ enum real {
 void *real(enum real function);
 bool on_glibc(void);
 bool musl_tells_no_data(void);
+bool libc_is_next(void);
 
 /* guard.c: errno and cancellation, put back as they were. Around whatever may make a system call; a hit makes none. */
 struct guard {

@@ -76,6 +76,8 @@ void settings_read(struct settings *into, const char *(*get)(const char *), bool
     for (size_t i = 0; i < sizeof LIBC_ONLY / sizeof *LIBC_ONLY && on_glibc(); i++)
         if (get(LIBC_ONLY[i]))
             into->off = true;
+    if (!libc_is_next())
+        into->off = true;
     if (bypass) {
         size_t length = strlen(bypass);
         if (length >= sizeof into->bypass)
