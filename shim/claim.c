@@ -1,6 +1,6 @@
-/* A claim on a static region: when it was made, and the claimant's process id. A claim that will never be released can
- * be taken over: by a child that was forked while another thread of its parent was at work, and by anybody when it is
- * so old that its thread must have left by longjmp. Who does not get it waits a few milliseconds at most, and then goes
+/* A claim on some work: when it was made, and the claimant's process id. A claim that will hardly be released can be
+ * taken over: by a child that was forked while another thread of its parent was at work, and by anybody when it is so
+ * old that its thread has probably left by longjmp. Who does not get it waits a few milliseconds at most, and then goes
  * to libc. */
 #include "lookup.h"
 #include <poll.h>

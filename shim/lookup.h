@@ -27,7 +27,8 @@ _Static_assert(sizeof(void *) == 8, "x86-64 and arm64 only");
 /* Our own verdict of a call, beside the EAI_* codes (small negative numbers) and 0: the real function shall answer. */
 #define TO_LIBC 0x4e57
 
-/* claim.c */
+/* claim.c: so that not all do the same work at once. It protects no data: a claim may be taken over, and then two are
+ * at it; what they write has to stand that. */
 enum claim { CLAIM_BUSY, CLAIM_FREE, CLAIM_INHERITED };
 enum claim claim(_Atomic uint64_t *holder);
 void release(_Atomic uint64_t *holder);
@@ -64,6 +65,7 @@ void *real(enum real function);
 bool on_glibc(void);
 bool glibc_since(int minor);
 bool musl_tells_no_data(void);
+bool libc_is_next(void);
 
 /* guard.c: errno and cancellation, put back as they were. Around whatever may make a system call; a hit makes none. */
 struct guard {

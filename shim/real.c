@@ -190,6 +190,42 @@ bool musl_tells_no_data(void) {
     return which_libc() == MUSL_WITH_NO_DATA;
 }
 
+struct gap {
+    bool passed_ourselves, is_filled;
+};
+
+static int search_gap(struct dl_phdr_info *info, size_t size, void *argument) {
+    (void)size;
+    struct gap *gap = argument;
+    if (holds(info, FUNCTIONS)) {
+        gap->passed_ourselves = true;
+        return 0;
+    }
+    if (!gap->passed_ourselves || find_in_object(info, "__sanitizer_print_stack_trace")) /* it only watches */
+        return 0;
+    if (find_in_object(info, "getauxval"))
+        return 1;
+    for (enum real function = 0; function < REAL_COUNT; function++)
+        if (find_in_object(info, FUNCTIONS[function].name))
+            gap->is_filled = true;
+    return gap->is_filled;
+}
+
+/* Another preloaded library between ourselves and libc has answers of its own: nss_wrapper's hosts, the addresses that
+ * proxychains and torsocks make up. */
+bool libc_is_next(void) {
+    enum { ASK, IS_NEXT, IS_NOT };
+    static _Atomic int known;
+    int which = atomic_load_explicit(&known, memory_order_relaxed);
+    if (which == ASK) {
+        struct gap gap = {false, false};
+        dl_iterate_phdr(search_gap, &gap);
+        which = gap.is_filled ? IS_NOT : IS_NEXT;
+        atomic_store_explicit(&known, which, memory_order_relaxed);
+    }
+    return which == IS_NEXT;
+}
+
 /* Done while the process has one thread. Later the loader's locks may be held: by a thread that loads a library whose
  * constructor waits for our lookup, or, in a forked child, by a thread that is no more. Where no constructor runs (Go's
  * own linking on musl), the first lookup does it all the same. The environment is left for later: before glibc 2.32 it
@@ -198,5 +234,6 @@ __attribute__((constructor)) static void find_all(void) {
     for (enum real function = 0; function < REAL_COUNT; function++)
         real(function);
     which_libc();
+    libc_is_next();
     own_socket();
 }

@@ -91,6 +91,8 @@ void settings_read(struct settings *into, const char *(*get)(const char *), bool
             !copy_variable(into->resolver_options, get("RES_OPTIONS")))
             into->off = true; /* half of it would be worse than none */
     }
+    if (!libc_is_next())
+        into->off = true;
     if (bypass) {
         size_t length = strlen(bypass);
         if (length >= sizeof into->bypass)
@@ -116,33 +118,47 @@ static const char *environment(const char *name) {
     return getenv(name);
 }
 
-static struct settings the_settings;
-static _Atomic bool ready;
+/* Each writer has a place of its own: whoever was stopped in the midst of it may go on when another has taken his claim
+ * over, or is left behind in the parent of a fork. */
+#define PLACES 3
+static struct settings places[PLACES];
+static const struct settings *_Atomic the_settings;
+
+static bool read_into_free_place(void) {
+    static _Atomic uint32_t taken;
+    uint32_t place = atomic_fetch_add(&taken, 1);
+    if (place >= PLACES) {
+        atomic_store(&taken, PLACES);
+        return false;
+    }
+    const struct settings *none = NULL;
+    settings_read(&places[place], environment, getauxval(AT_SECURE) != 0);
+    atomic_compare_exchange_strong(&the_settings, &none, &places[place]);
+    return true;
+}
 
 /* False when another thread does not come to an end with it. */
 OWN_FRAME static bool read_once(void) {
     static _Atomic uint64_t reader;
     for (int waited_ms = 0; claim(&reader) == CLAIM_BUSY;) {
         bool waited = await_claimant(&reader, &waited_ms);
-        if (atomic_load_explicit(&ready, memory_order_acquire))
+        if (atomic_load_explicit(&the_settings, memory_order_acquire))
             return true;
         if (!waited && waited_ms >= CLAIMANT_MS_MAX)
             return false;
     }
-    if (!atomic_load_explicit(&ready, memory_order_acquire)) {
-        settings_read(&the_settings, environment, getauxval(AT_SECURE) != 0);
-        atomic_store_explicit(&ready, true, memory_order_release);
-    }
+    bool is_read = atomic_load_explicit(&the_settings, memory_order_acquire) || read_into_free_place();
     release(&reader);
-    return true;
+    return is_read;
 }
 
 /* NULL when they are not there yet: that call goes to libc. */
 const struct settings *settings(void) {
-    if (atomic_load_explicit(&ready, memory_order_acquire))
-        return &the_settings;
+    const struct settings *known = atomic_load_explicit(&the_settings, memory_order_acquire);
+    if (known)
+        return known;
     struct guard guard = guard_enter();
     bool is_read = read_once();
     guard_leave(guard);
-    return is_read ? &the_settings : NULL;
+    return is_read ? atomic_load_explicit(&the_settings, memory_order_acquire) : NULL;
 }
