@@ -20,8 +20,11 @@ export const DECODER_FLAGS = ["-D_GNU_SOURCE", `-I${SHIM}`, ...SANITIZERS];
 /** The whole library, instrumented. */
 export const INSTRUMENTED_FLAGS = [...WHOLE, ...SANITIZERS];
 
-/** The whole library, watched for races, with addresses that do not rotate. */
-export const WATCHED_FLAGS = [...WHOLE, "-fsanitize=thread", "-Wno-tsan", "-DNAMEWELL_STEADY"];
+/** The whole library, watched for races. */
+export const RACES_FLAGS = [...WHOLE, "-fsanitize=thread", "-Wno-tsan"];
+
+/** The same, with addresses that do not rotate. */
+export const WATCHED_FLAGS = [...RACES_FLAGS, "-DNAMEWELL_STEADY"];
 
 /** What is kept of routes, alone, under either kind of sanitizer. */
 export const ROUTES_FLAGS = {
