@@ -77,7 +77,7 @@ static bool is_under(const struct question *question, const char *suffix, size_t
     return length == question->length || tail[-1] == '.';
 }
 
-static bool is_bypassed(const struct question *question, const char *list) {
+bool is_bypassed(const struct question *question, const char *list) {
     while (*list) {
         size_t length = strcspn(list, ",");
         const char *suffix = list;
@@ -127,7 +127,7 @@ struct thread_resolver {
 extern struct thread_resolver *__res_state(void) __attribute__((weak));
 
 /* Did the application give this thread's resolver other servers or options than resolv.conf does? */
-static bool resolver_changed(const struct resolver *file) {
+bool resolver_changed(const struct resolver *file) {
     if (!on_glibc() || !__res_state)
         return false;
     const struct thread_resolver *thread = __res_state();

@@ -140,6 +140,7 @@ static void look_again(void) {
             complete = false;
     view.facts.switches.plain = view.by_file[NSSWITCH_CONF].plain && view.by_file[HOST_CONF].plain;
     view.facts.switches.local = view.by_file[NSSWITCH_CONF].local;
+    view.facts.switches.local_addresses = view.by_file[NSSWITCH_CONF].local_addresses;
     view.facts.switches.own_order = view.by_file[GAI_CONF].own_order;
     view.facts.has_own_domain = has_own_domain;
     for (int i = 0; i < 2; i++)
@@ -181,7 +182,7 @@ static bool look(uint64_t now, uint64_t hash, struct facts *facts) {
     return atomic_load_explicit(&view.sequence, memory_order_relaxed) == before;
 }
 
-/* What is true for a name of this hash. False: nobody knows just now. */
+/* What is true for a name or address of this hash. False: nobody knows just now. */
 bool view_look(uint64_t hash, uint64_t now, struct facts *facts) {
     refresh(now);
     if (look(now, hash, facts))
