@@ -156,6 +156,10 @@ OWN_FRAME static int resolve(struct question *question, struct request *request,
     uint8_t families = request->family == AF_INET                        ? NW_FAMILY_A
                        : request->family == AF_INET6 && !request->mapped ? NW_FAMILY_AAAA
                                                                          : NW_FAMILY_A | NW_FAMILY_AAAA;
+    if (question->no_aaaa && request->family == AF_INET6)
+        return TO_LIBC;
+    if (question->no_aaaa)
+        families = NW_FAMILY_A;
     struct reply reply;
     if (!find(question, families, &reply))
         error = TO_LIBC;

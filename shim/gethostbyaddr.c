@@ -41,11 +41,11 @@ static int write_host(const char *name, int family, const uint8_t *address, cons
 /* The _r form's return value or TO_LIBC; with *found NULL a failure that *h_error names. */
 static int from_cache(const void *address, socklen_t length, int family, const struct place *place,
                       _Atomic uint64_t *writer, struct hostent **found, int *h_error) {
-    char name[NW_NAME_BYTES_MAX + 1];
+    struct question question;
     *found = NULL;
     if (!address || !((family == AF_INET && length == 4) || (family == AF_INET6 && length == 16)))
         return TO_LIBC;
-    int outcome = name_find(family, address, name);
+    int outcome = name_find(family, address, &question);
     if (outcome == TO_LIBC)
         return TO_LIBC;
     if (outcome != NW_OUTCOME_DATA) {
@@ -53,11 +53,11 @@ static int from_cache(const void *address, socklen_t length, int family, const s
             *h_error = failure_tell(outcome);
             return 0;
         }
-        inet_ntop(family, address, name, sizeof name); /* to musl that is a name as well */
+        inet_ntop(family, address, question.spelled, sizeof question.spelled); /* to musl that is a name as well */
     }
     if (writer && !take(writer, tick_ms()))
         return TO_LIBC;
-    int error = write_host(name, family, address, place);
+    int error = write_host(question.spelled, family, address, place);
     if (writer)
         release(writer);
     if (error == 0)

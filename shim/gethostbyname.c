@@ -56,8 +56,8 @@ OWN_FRAME static int build(const struct question *question, const struct answer 
     return error;
 }
 
-OWN_FRAME static int resolve(struct question *question, int family, const struct place *place,
-                             struct hostent **found, int *h_error) {
+OWN_FRAME static int resolve(struct question *question, int family, const struct place *place, struct hostent **found,
+                             int *h_error) {
     struct reply reply;
     const struct answer *answer = family == AF_INET ? &reply.a : &reply.aaaa;
     uint8_t families = family == AF_INET ? NW_FAMILY_A : NW_FAMILY_AAAA;
@@ -77,7 +77,8 @@ static int from_cache(const char *name, int family, const struct place *place, s
     struct question question;
     int error = TO_LIBC;
     *found = NULL;
-    if ((family == AF_INET || family == AF_INET6) && eligible(name, &question))
+    if ((family == AF_INET || family == AF_INET6) && eligible(name, &question) &&
+        !(family == AF_INET6 && question.no_aaaa))
         error = resolve(&question, family, place, found, h_error);
     errno = on_glibc() && (error == ERANGE || error == EAGAIN) ? error : errno_before;
     return error;

@@ -1,9 +1,9 @@
 /* The map of this folder. A call comes in at getaddrinfo.c or gethostbyname.c; eligible.c decides whether the cache may
- * answer it, as the container's own files (view.c) and the user (settings.c) have it; table.c looks into the published
- * table (map.c), else client.c asks the server; answer.c reads the record; order.c sorts as this libc sorts, by what
- * routes.c keeps; addrinfo.c and hostent.c give the result this libc's shape. Whatever is not ours or goes wrong is
- * handed to the real function (real.c). The name of an address is wanted at gethostbyaddr.c and getnameinfo.c;
- * reverse.c does for them what eligible.c does for names, and asks. */
+ * answer it, as the container's own files (view.c) and the user (settings.c) have it; search.c goes through the names
+ * of its search list; table.c looks into the published table (map.c), else client.c asks the server; answer.c reads the
+ * record; order.c sorts as this libc sorts, by what routes.c keeps; addrinfo.c and hostent.c give the result this
+ * libc's shape. Whatever is not ours or goes wrong is handed to the real function (real.c). The name of an address is
+ * wanted at gethostbyaddr.c and getnameinfo.c; reverse.c does for them what eligible.c does for names, and asks. */
 #ifndef NAMEWELL_LOOKUP_H
 #define NAMEWELL_LOOKUP_H
 
@@ -39,11 +39,14 @@ bool take(_Atomic uint64_t *writing_since, uint64_t now);
 /* settings.c: what the environment and our own place say; read once */
 #define BYPASS_BYTES 4096
 #define SOCKET_PATH_BYTES 108
+#define VARIABLE_BYTES 512
 struct settings {
     bool off;
+    bool has_aliases; /* glibc: HOSTALIASES */
     char socket_path[SOCKET_PATH_BYTES];
     char table_path[SOCKET_PATH_BYTES + 3];
     char bypass[BYPASS_BYTES];
+    char local_domain[VARIABLE_BYTES], resolver_options[VARIABLE_BYTES]; /* glibc: LOCALDOMAIN, RES_OPTIONS */
 };
 const struct settings *settings(void);
 const char *own_socket(void);
@@ -64,6 +67,7 @@ enum real {
 };
 void *real(enum real function);
 bool on_glibc(void);
+bool glibc_since(int minor);
 bool musl_tells_no_data(void);
 
 /* guard.c: errno and cancellation, put back as they were. Around whatever may make a system call; a hit makes none. */
@@ -77,12 +81,12 @@ void guard_leave(struct guard);
 uint64_t now_ms(void);
 uint64_t tick_ms(void);
 
-/* words.c: the words of a small configuration file */
+/* words.c: the words of a small configuration file, or of a text */
 #define WORD_BYTES 256
 struct words {
     int fd;
     int at, end;
-    bool no_file;       /* read as if it were empty */
+    bool no_file;       /* there is no more than the buffer holds */
     bool hash_anywhere; /* '#' begins a comment everywhere, not only at the line's start */
     bool first;         /* the last word was its line's first */
     bool indented;
@@ -91,16 +95,23 @@ struct words {
     char buffer[512];
 };
 bool next_word(struct words *, char word[WORD_BYTES]);
+void words_of(struct words *, const char *text);
 
 /* view.c: what /etc tells this container's lookups, at most a second old */
 #define NAMESERVERS_MAX 3
 struct resolver {
     uint8_t ndots;
-    bool has_search;
+    uint8_t domain_count; /* of the search list */
+    bool odd_search;      /* not to be taken as it stands */
+    bool no_aaaa;
     bool changes_answers; /* an option that the cache does not know how to obey */
     bool has_loopback;
     uint8_t nameserver_count;
     uint32_t nameservers[NAMESERVERS_MAX]; /* 0 where it is IPv6 */
+};
+#define DOMAINS_MAX (NW_CANDIDATES_MAX - 1)
+struct domains { /* each a length, text and zeros */
+    _Atomic uint64_t words[DOMAINS_MAX][WORD_BYTES / 8];
 };
 struct switches {
     bool plain; /* nsswitch.conf, host.conf: names are looked up in files, then in the DNS */
@@ -112,8 +123,9 @@ struct facts {
     bool named_here; /* in /etc/hosts, be it a name or an address, or this machine's own name */
     struct resolver resolver;
     struct switches switches;
-    bool has_own_domain; /* the host name has a domain part */
+    uint32_t view; /* which one this was */
 };
+size_t view_domain(uint32_t view, unsigned index, char *into, size_t room);
 bool view_look(uint64_t hash, uint64_t now, struct facts *);
 
 /* hosts.c, resolvconf.c, switches.c: readers of single files, used by view.c */
@@ -129,8 +141,9 @@ uint64_t address_hash(const uint8_t address[16]);
 void map_v4(const uint8_t v4[4], uint8_t address[16]);
 void hosts_read(struct words *, struct hosts *);
 bool hosts_has(const struct hosts *, uint64_t hash);
-void resolvconf_read(struct words *, struct resolver *);
 void resolvconf_default(struct resolver *);
+void resolvconf_read(struct words *, struct resolver *, struct domains *);
+void resolvconf_finish(struct resolver *, struct domains *, const char *own_domain);
 void nsswitch_read(struct words *, struct switches *);
 void hostconf_read(struct words *, struct switches *);
 void gaiconf_read(struct words *, struct switches *);
@@ -141,16 +154,27 @@ struct question {
     bool negative_is_final; /* or else libc is asked as well, for it may know more */
     bool failure_is_final;
     bool own_order;                      /* by gai.conf */
+    bool no_aaaa;                        /* by resolv.conf: IPv6 addresses are not to be looked up */
+    uint8_t asked_length;                /* without the final dot */
+    uint8_t candidate_count;             /* 1 at least */
+    uint8_t as_is;                       /* which of the candidates the name itself is: the first or the last */
+    uint8_t candidate;                   /* which of them the names below are of */
+    uint32_t view;                       /* the others end in its domains */
     uint64_t now;                        /* tick_ms() */
-    uint64_t hash;                       /* key_hash() */
-    char spelled[NW_NAME_BYTES_MAX + 1]; /* without the final dot */
+    uint64_t hash;                       /* key_hash() of the name itself */
+    char spelled[NW_NAME_BYTES_MAX + 2]; /* without the final dot */
     /* In lower case, its length before it and zeros to a multiple of 16 after it: the key of the table. */
     _Alignas(16) uint8_t length;
     char name[KEY_BYTES - 1];
 };
 bool eligible(const char *name, struct question *);
 bool is_bypassed(const struct question *, const char *list);
-bool resolver_changed(const struct resolver *file);
+bool resolver_changed(const struct resolver *file, const struct question *);
+
+/* name.c */
+bool name_read(const char *name, struct question *, unsigned *dots, bool *absolute);
+void name_fold(struct question *, size_t from, size_t length);
+bool name_is_domain(const char *text, size_t length);
 
 /* answer.c */
 struct answer {
@@ -208,13 +232,14 @@ enum server map_server(uint64_t *heartbeat_ms);
 bool table_find(const struct question *, uint8_t families, struct reply *);
 
 /* search.c */
+bool candidate(struct question *, unsigned index);
 bool find(struct question *, uint8_t families, struct reply *);
 
 /* usage.c: what the server cannot see of hits in the table, told to it */
 void usage_note(const uint8_t *epoch, uint32_t slot, uint16_t generation, bool is_due, uint64_t now);
 
 /* client.c */
-bool ask(const struct question *, uint8_t families, struct reply *);
+bool ask(struct question *, uint8_t families, struct reply *);
 void tell(uint8_t kind, uint8_t *frame, size_t length);
 void reply_begin(struct reply *);
 void reply_end(struct reply *);
@@ -282,7 +307,7 @@ int hostent_write(const struct question *, const struct answer *, const struct d
 /* reverse.c */
 bool is_mapped(const uint8_t v6[16]);
 bool eligible_address(int family, const uint8_t *address, struct question *);
-int name_find(int family, const uint8_t *address, char name[NW_NAME_BYTES_MAX + 1]);
+int name_find(int family, const uint8_t *address, struct question *);
 int failure_tell(int outcome);
 
 /* canonical.c: the name at the end of the chain, as this libc chooses it; into a buffer of NW_NAME_BYTES_MAX + 1 */

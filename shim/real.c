@@ -176,6 +176,19 @@ bool on_glibc(void) {
     return which_libc() == GLIBC;
 }
 
+/* glibc 2.minor or later. */
+bool glibc_since(int minor) {
+    if (!on_glibc() || !gnu_get_libc_version)
+        return false;
+    const char *version = gnu_get_libc_version();
+    if (strncmp(version, "2.", 2) != 0)
+        return true;
+    int own = 0;
+    for (const char *digit = version + 2; *digit >= '0' && *digit <= '9' && own < 1000; digit++)
+        own = own * 10 + (*digit - '0');
+    return own >= minor;
+}
+
 bool musl_tells_no_data(void) {
     return which_libc() == MUSL_WITH_NO_DATA;
 }

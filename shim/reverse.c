@@ -54,8 +54,10 @@ static void write_question(const uint8_t *address, bool v4, struct question *que
     memcpy(at, v4 ? v4_zone : v6_zone, zone_bytes);
     question->length = (uint8_t)(at - question->name + (ptrdiff_t)zone_bytes);
     memset(question->name + question->length, 0, 16); /* more than the key's padding */
-    memcpy(question->spelled, question->name, question->length + 1u);
-    question->asked = question->spelled;
+    question->asked = question->name;
+    question->asked_length = question->length;
+    question->candidate_count = 1;
+    question->as_is = question->candidate = 0;
     question->hash = key_hash(&question->length);
 }
 
@@ -79,27 +81,29 @@ bool eligible_address(int family, const uint8_t *address, struct question *quest
         memcpy(key, address, sizeof key);
     if (!view_look(address_hash(key), question->now, &facts) || facts.named_here || facts.resolver.changes_answers)
         return false;
-    if (on_glibc() && (!facts.switches.plain || facts.switches.local_addresses || resolver_changed(&facts.resolver)))
+    if (on_glibc() &&
+        (!facts.switches.plain || facts.switches.local_addresses || resolver_changed(&facts.resolver, question)))
         return false;
     if (facts.resolver.has_loopback && is_private(address, v4))
         return false; /* a server within this container's network may know it: Docker's */
-    question->own_order = false;
+    question->own_order = question->no_aaaa = false;
+    question->view = facts.view;
     question->negative_is_final = question->failure_is_final = !facts.resolver.has_loopback;
     return true;
 }
 
 /* Of several names glibc takes the first, musl the last. */
-static void take_name(const struct answer *answer, char *name) {
+static void take_name(const struct answer *answer, char *into) {
     const uint8_t *taken = answer->data;
     for (size_t i = 1; i < answer->count && !on_glibc(); i++)
         taken = chain_next(taken);
-    memcpy(name, taken + 1, taken[0]);
-    name[taken[0]] = '\0';
+    memcpy(into, taken + 1, taken[0]);
+    into[taken[0]] = '\0';
 }
 
-static int judge(const struct question *question, const struct answer *answer, char *name) {
+static int judge(struct question *question, const struct answer *answer) {
     if (answer->outcome == NW_OUTCOME_DATA)
-        take_name(answer, name);
+        take_name(answer, question->spelled);
     else if (!(answer->outcome == NW_OUTCOME_TEMPORARY ? question->failure_is_final : question->negative_is_final))
         return TO_LIBC;
     else if (on_glibc() && answer->outcome == NW_OUTCOME_NO_DATA && answer->chain_count > 0)
@@ -107,16 +111,18 @@ static int judge(const struct question *question, const struct answer *answer, c
     return answer->outcome;
 }
 
-/* The outcome, or TO_LIBC; errno as it was. */
-int name_find(int family, const uint8_t *address, char name[NW_NAME_BYTES_MAX + 1]) {
-    int errno_before = errno, outcome = TO_LIBC;
-    struct question question;
+OWN_FRAME static int resolve(struct question *question) {
     struct reply reply;
-    if (eligible_address(family, address, &question)) {
-        if (find(&question, NW_FAMILY_PTR, &reply))
-            outcome = judge(&question, &reply.ptr, name);
-        reply_end(&reply);
-    }
+    int outcome = find(question, NW_FAMILY_PTR, &reply) ? judge(question, &reply.ptr) : TO_LIBC;
+    reply_end(&reply);
+    return outcome;
+}
+
+/* The outcome, or TO_LIBC; errno as it was. With data `spelled` holds the name: the question needs it no more, and the
+ * stack has no room for another. */
+int name_find(int family, const uint8_t *address, struct question *question) {
+    int errno_before = errno;
+    int outcome = eligible_address(family, address, question) ? resolve(question) : TO_LIBC;
     errno = errno_before;
     return outcome;
 }

@@ -16,8 +16,7 @@ _Static_assert(sizeof(((struct settings *)0)->table_path) == SOCKET_PATH_BYTES -
                "whatever directory fits the one fits the other");
 
 /* Environment variables by which glibc's resolver gives other answers than the container's files say. */
-static const char *const LIBC_ONLY[] = {"LOCALDOMAIN",      "RES_OPTIONS",    "HOSTALIASES",
-                                        "RESOLV_HOST_CONF", "RESOLV_REORDER", "RESOLV_OVERRIDE_TRIM_DOMAINS"};
+static const char *const LIBC_ONLY[] = {"RESOLV_HOST_CONF", "RESOLV_REORDER", "RESOLV_OVERRIDE_TRIM_DOMAINS"};
 
 static int own_object(struct dl_phdr_info *info, size_t size, void *path) {
     (void)size;
@@ -30,6 +29,15 @@ static int own_object(struct dl_phdr_info *info, size_t size, void *path) {
         }
     }
     return 0;
+}
+
+/* False when it is longer than we keep. */
+static bool copy_variable(char into[VARIABLE_BYTES], const char *value) {
+    size_t length = value ? strlen(value) : 0;
+    if (length >= VARIABLE_BYTES)
+        return false;
+    memcpy(into, value ? value : "", length);
+    return true;
 }
 
 /* Puts `directory`, made absolute, and the socket's name in `into`; leaves it empty when that does not fit. */
@@ -76,10 +84,17 @@ void settings_read(struct settings *into, const char *(*get)(const char *), bool
     for (size_t i = 0; i < sizeof LIBC_ONLY / sizeof *LIBC_ONLY && on_glibc(); i++)
         if (get(LIBC_ONLY[i]))
             into->off = true;
+    if (on_glibc()) {
+        const char *domain = get("LOCALDOMAIN");
+        into->has_aliases = get("HOSTALIASES") != NULL;
+        if ((domain && !domain[0]) || !copy_variable(into->local_domain, domain) ||
+            !copy_variable(into->resolver_options, get("RES_OPTIONS")))
+            into->off = true; /* half of it would be worse than none */
+    }
     if (bypass) {
         size_t length = strlen(bypass);
         if (length >= sizeof into->bypass)
-            into->off = true; /* half a list would be worse than none */
+            into->off = true;
         else
             memcpy(into->bypass, bypass, length + 1);
     }

@@ -69,15 +69,13 @@ bool table_find(const struct question *question, uint8_t families, struct reply 
         return false;
     uint32_t slots[TYPES_MAX];
     uint8_t *copy = reply->small;
-    for (int i = 0; i < TYPES_MAX; i++) {
-        if (!(families & 1 << i))
-            continue;
+    for (unsigned left = families; left; left &= left - 1) {
+        int i = __builtin_ctz(left);
         if ((slots[i] = look(map, question, TYPES[i], copy, &reply->answers[i])) == NO_SLOT)
             return false;
         copy += NW_SLOT_BYTES;
     }
-    for (int i = 0; i < TYPES_MAX; i++)
-        if (families & 1 << i)
-            note(map, question, slots[i], &reply->answers[i]);
+    for (unsigned left = families; left; left &= left - 1)
+        note(map, question, slots[__builtin_ctz(left)], &reply->answers[__builtin_ctz(left)]);
     return true;
 }

@@ -34,9 +34,11 @@ static struct {
     _Atomic uint64_t looked_at_ms; /* 0: never */
     struct identity identities[FILE_COUNT];
     struct hosts hosts;
-    struct facts facts; /* but for named_here; each file writes its own part */
+    struct domains domains;
+    struct facts facts; /* but for named_here and view; each file writes its own part */
     struct switches by_file[FILE_COUNT];
     _Atomic uint64_t own_names[2]; /* hashes of the host name, whole and without its domain */
+    char own_domain[sizeof(((struct utsname *)0)->nodename)];
 } view;
 
 static bool same(const struct identity *a, const struct identity *b) {
@@ -74,7 +76,8 @@ static void parse(enum file file, struct words *words) {
         break;
     case RESOLV_CONF:
         resolvconf_default(&view.facts.resolver);
-        resolvconf_read(words, &view.facts.resolver);
+        resolvconf_read(words, &view.facts.resolver, &view.domains);
+        resolvconf_finish(&view.facts.resolver, &view.domains, view.own_domain);
         break;
     default:
         view.by_file[file] = (struct switches){.plain = true};
@@ -107,18 +110,17 @@ OWN_FRAME static bool read_again(enum file file) {
     return true;
 }
 
-/* This machine's name, whole and without its domain. Returns whether it has one. */
-OWN_FRAME static bool read_own_names(uint64_t hashes[2]) {
+/* This machine's name, whole and without its domain. */
+OWN_FRAME static void read_own_names(uint64_t hashes[2]) {
     struct utsname machine;
     if (uname(&machine) != 0)
         machine.nodename[0] = '\0';
     char *dot = strchr(machine.nodename, '.');
     hashes[0] = name_hash(machine.nodename);
-    bool has_domain = dot && dot[1];
+    memcpy(view.own_domain, dot ? dot + 1 : "", dot ? strlen(dot) : 1);
     if (dot)
         *dot = '\0';
     hashes[1] = name_hash(machine.nodename);
-    return has_domain;
 }
 
 static void look_again(void) {
@@ -129,8 +131,10 @@ static void look_again(void) {
         unchanged &= !stale[file];
     }
     uint64_t own_names[2];
-    bool has_own_domain = read_own_names(own_names);
-    if (unchanged && own_names[0] == atomic_load_explicit(&view.own_names[0], memory_order_relaxed))
+    read_own_names(own_names);
+    if (own_names[0] != atomic_load_explicit(&view.own_names[0], memory_order_relaxed))
+        stale[RESOLV_CONF] = true, unchanged = false; /* the search list may be its domain */
+    if (unchanged)
         return;
     uint32_t sequence = atomic_load_explicit(&view.sequence, memory_order_relaxed) | 1;
     atomic_store_explicit(&view.sequence, sequence, memory_order_relaxed);
@@ -142,7 +146,6 @@ static void look_again(void) {
     view.facts.switches.local = view.by_file[NSSWITCH_CONF].local;
     view.facts.switches.local_addresses = view.by_file[NSSWITCH_CONF].local_addresses;
     view.facts.switches.own_order = view.by_file[GAI_CONF].own_order;
-    view.facts.has_own_domain = has_own_domain;
     for (int i = 0; i < 2; i++)
         atomic_store_explicit(&view.own_names[i], own_names[i], memory_order_relaxed);
     atomic_store_explicit(&view.complete, complete, memory_order_relaxed);
@@ -174,6 +177,7 @@ static bool look(uint64_t now, uint64_t hash, struct facts *facts) {
     if (before == 0 || before & 1 || !atomic_load_explicit(&view.complete, memory_order_relaxed))
         return false;
     *facts = view.facts;
+    facts->view = before;
     facts->named_here = hosts_has(&view.hosts, hash);
     for (int i = 0; i < 2; i++)
         if (atomic_load_explicit(&view.own_names[i], memory_order_relaxed) == hash)
@@ -193,4 +197,21 @@ bool view_look(uint64_t hash, uint64_t now, struct facts *facts) {
         ;
     guard_leave(guard);
     return look(now, hash, facts); /* the writer may have ended since */
+}
+
+/* A domain of the search list as it was in that view, without a final NUL; its length, or 0 when it does not fit or the
+ * view has changed. */
+size_t view_domain(uint32_t sequence, unsigned index, char *into, size_t room) {
+    uint8_t packed[WORD_BYTES];
+    size_t length = 0;
+    for (size_t i = 0; i <= length / 8; i++) {
+        uint64_t word = atomic_load_explicit(&view.domains.words[index][i], memory_order_relaxed);
+        memcpy(packed + 8 * i, &word, sizeof word);
+        length = packed[0];
+    }
+    atomic_thread_fence(memory_order_acquire);
+    if (length > room || atomic_load_explicit(&view.sequence, memory_order_relaxed) != sequence)
+        return 0;
+    memcpy(into, packed + 1, length);
+    return length;
 }

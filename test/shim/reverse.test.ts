@@ -324,10 +324,10 @@ for (const libc of ["glibc", "musl"] as const) {
     });
 
     it("libc, under whatever sends names to it too", async () => {
-      await box.write("/etc/resolv.conf", `${PLAIN}options no-aaaa\n`);
+      await box.write("/etc/resolv.conf", `${PLAIN}sortlist 10.0.0.0\n`);
       expect(await answerers(["192.0.2.1"])).toEqual(["libc"]);
       await box.write("/etc/resolv.conf", PLAIN);
-      expect(await answerers(["192.0.2.1"], { HOSTALIASES: "x" })).toEqual([glibc ? "libc" : "cache"]);
+      expect(await answerers(["192.0.2.1"], { RESOLV_REORDER: "on" })).toEqual([glibc ? "libc" : "cache"]);
       expect(await answerers(["192.0.2.1"], { DNS_CACHE_OFF: "1" })).toEqual(["libc"]);
       if (glibc)
         expect(

@@ -32,13 +32,16 @@ function familyRecord(name: string, entry: Entry | undefined, type: "A" | "AAAA"
   return sealedRecord({ ...options, chain, addresses: data });
 }
 
-/** The right answer, as the true server would frame it. */
-export function rightAnswer(zone: Zone, { families, names: [name = ""] }: Question): Buffer {
+/** The right answer, as the true server would frame it; of several candidates the first in the zone, or the last. */
+export function rightAnswer(zone: Zone, { families, names }: Question): Buffer {
+  const known = names.findIndex((candidate) => zone[candidate]);
+  const candidate = known < 0 ? names.length - 1 : known;
+  const name = names[candidate] as string;
   const records: Buffer[] = [];
   if (families & layout.FAMILY_A) records.push(familyRecord(name, zone[name], "A"));
   if (families & layout.FAMILY_AAAA) records.push(familyRecord(name, zone[name], "AAAA"));
   if (families & layout.FAMILY_PTR) records.push(familyRecord(name, zone[name], "PTR"));
-  return answerFrame(families, records);
+  return answerFrame(families, records, candidate);
 }
 
 export const answersFrom =

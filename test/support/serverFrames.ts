@@ -58,9 +58,10 @@ export function frame(kind: number, body: Buffer): Buffer {
   return Buffer.concat([header, body]);
 }
 
-export function answerFrame(families: number, records: Buffer[]): Buffer {
+export function answerFrame(families: number, records: Buffer[], candidate = 0): Buffer {
   const head = Buffer.alloc(layout.ANSWER_RECORDS - layout.FRAME_HEADER_BYTES);
   head.writeUInt8(families, layout.ANSWER_FAMILIES - layout.FRAME_HEADER_BYTES);
+  head.writeUInt8(candidate, layout.ANSWER_CANDIDATE - layout.FRAME_HEADER_BYTES);
   return frame(layout.KIND_ANSWER, Buffer.concat([head, ...records]));
 }
 
@@ -74,7 +75,8 @@ export function refusedFrame(reason: number): Buffer {
   return frame(layout.KIND_REFUSED, Buffer.from([reason, layout.FRAME_VERSION, 0, 0]));
 }
 
-export type Question = { families: number; names: string[] };
+/** `search`: SEARCH_* bits. */
+export type Question = { families: number; search: number; names: string[] };
 
 /** Undefined while the bytes are not yet a whole question frame. */
 export function readQuestion(bytes: Buffer): Question | undefined {
@@ -86,7 +88,11 @@ export function readQuestion(bytes: Buffer): Question | undefined {
     names.push(bytes.toString("latin1", at + 1, at + 1 + length));
     at += 1 + length;
   }
-  return { families: bytes.readUInt8(layout.QUESTION_FAMILIES), names };
+  return {
+    families: bytes.readUInt8(layout.QUESTION_FAMILIES),
+    search: bytes.readUInt8(layout.QUESTION_SEARCH),
+    names,
+  };
 }
 
 export type Uses = {
