@@ -39,6 +39,14 @@ bool await_claimant(_Atomic uint64_t *holder, int *waited_ms) {
     return true;
 }
 
+/* For a moment's writing, where claim() would cost a system call, for the process id. What is so old has lost its
+ * writer: to a longjmp, or to the parent of a fork. */
+bool take(_Atomic uint64_t *writing_since, uint64_t now) {
+    uint64_t seen = 0;
+    return atomic_compare_exchange_strong(writing_since, &seen, now) ||
+           ((int64_t)(now - seen) > ABANDONED_MS && atomic_compare_exchange_strong(writing_since, &seen, now));
+}
+
 void release(_Atomic uint64_t *holder) {
     atomic_store_explicit(holder, 0, memory_order_release);
 }

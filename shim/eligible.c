@@ -18,7 +18,7 @@ static bool is_under(const struct question *question, const char *suffix, size_t
     return length == question->length || tail[-1] == '.';
 }
 
-static bool is_bypassed(const struct question *question, const char *list) {
+bool is_bypassed(const struct question *question, const char *list) {
     while (*list) {
         size_t length = strcspn(list, ",");
         const char *suffix = list;
@@ -84,7 +84,7 @@ static bool same_search(const struct thread_resolver *thread, const struct quest
 }
 
 /* Did the application give this thread's resolver other servers, options or domains than resolv.conf does? */
-static bool resolver_changed(const struct resolver *file, const struct question *question) {
+bool resolver_changed(const struct resolver *file, const struct question *question) {
     if (!on_glibc() || !__res_state)
         return false;
     const struct thread_resolver *thread = __res_state();

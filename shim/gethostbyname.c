@@ -23,15 +23,6 @@ static int failure_of(const struct question *question, uint8_t outcome, int *h_e
     return fail(h_error, outcome == NW_OUTCOME_NO_DATA ? NO_DATA : HOST_NOT_FOUND, 0);
 }
 
-#define ABANDONED_MS 2000 /* its writer was thrown out by a longjmp, or stayed behind in the parent of a fork */
-
-/* Not claim(): that asks for the process id, by a system call. */
-static bool take(_Atomic uint64_t *writing_since, uint64_t now) {
-    uint64_t seen = 0;
-    return atomic_compare_exchange_strong(writing_since, &seen, now) ||
-           ((int64_t)(now - seen) > ABANDONED_MS && atomic_compare_exchange_strong(writing_since, &seen, now));
-}
-
 /* Where the result goes. The static place has to be claimed, for the moment of writing. */
 struct place {
     struct hostent *host;

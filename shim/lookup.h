@@ -2,7 +2,8 @@
  * answer it, as the container's own files (view.c) and the user (settings.c) have it; search.c goes through the names
  * of its search list; table.c looks into the published table (map.c), else client.c asks the server; answer.c reads the
  * record; order.c sorts as this libc sorts, by what routes.c keeps; addrinfo.c and hostent.c give the result this
- * libc's shape. Whatever is not ours or goes wrong is handed to the real function (real.c). */
+ * libc's shape. Whatever is not ours or goes wrong is handed to the real function (real.c). The name of an address is
+ * wanted at gethostbyaddr.c and getnameinfo.c; reverse.c does for them what eligible.c does for names, and asks. */
 #ifndef NAMEWELL_LOOKUP_H
 #define NAMEWELL_LOOKUP_H
 
@@ -34,6 +35,7 @@ enum claim claim(_Atomic uint64_t *holder);
 void release(_Atomic uint64_t *holder);
 #define CLAIMANT_MS_MAX 20
 bool await_claimant(_Atomic uint64_t *holder, int *waited_ms);
+bool take(_Atomic uint64_t *writing_since, uint64_t now);
 
 /* settings.c: what the environment and our own place say; read once */
 #define BYPASS_BYTES 4096
@@ -59,6 +61,9 @@ enum real {
     REAL_GETHOSTBYNAME2,
     REAL_GETHOSTBYNAME_R,
     REAL_GETHOSTBYNAME2_R,
+    REAL_GETHOSTBYADDR,
+    REAL_GETHOSTBYADDR_R,
+    REAL_GETNAMEINFO,
     REAL_COUNT
 };
 void *real(enum real function);
@@ -111,21 +116,22 @@ struct domains { /* each a length, text and zeros */
     _Atomic uint64_t words[DOMAINS_MAX][WORD_BYTES / 8];
 };
 struct switches {
-    bool plain;     /* nsswitch.conf, host.conf: names are looked up in files, then in the DNS */
-    bool local;     /* a module answers names without a dot by itself */
+    bool plain; /* nsswitch.conf, host.conf: names are looked up in files, then in the DNS */
+    bool local; /* a module answers names without a dot by itself */
+    bool local_addresses;
     bool own_order; /* gai.conf */
 };
 struct facts {
-    bool named_here; /* in /etc/hosts, or this machine's own name */
+    bool named_here; /* in /etc/hosts, be it a name or an address, or this machine's own name */
     struct resolver resolver;
     struct switches switches;
     uint32_t view; /* which one this was */
 };
 size_t view_domain(uint32_t view, unsigned index, char *into, size_t room);
-bool view_look(uint64_t name_hash, uint64_t now, struct facts *);
+bool view_look(uint64_t hash, uint64_t now, struct facts *);
 
 /* hosts.c, resolvconf.c, switches.c: readers of single files, used by view.c */
-#define HOSTS_SLOTS 4096
+#define HOSTS_SLOTS 8192
 struct hosts {
     _Atomic bool overflow;
     _Atomic uint64_t hashes[HOSTS_SLOTS];
@@ -133,8 +139,10 @@ struct hosts {
 #define KEY_BYTES 272 /* a length, 253 of name, and zeros to spare */
 uint64_t key_hash(const uint8_t *key);
 uint64_t name_hash(const char *name);
+uint64_t address_hash(const uint8_t address[16]);
+void map_v4(const uint8_t v4[4], uint8_t address[16]);
 void hosts_read(struct words *, struct hosts *);
-bool hosts_has(const struct hosts *, uint64_t name_hash);
+bool hosts_has(const struct hosts *, uint64_t hash);
 void resolvconf_default(struct resolver *);
 void resolvconf_read(struct words *, struct resolver *, struct domains *);
 void resolvconf_finish(struct resolver *, struct domains *, const char *own_domain);
@@ -162,6 +170,8 @@ struct question {
     char name[KEY_BYTES - 1];
 };
 bool eligible(const char *name, struct question *);
+bool is_bypassed(const struct question *, const char *list);
+bool resolver_changed(const struct resolver *file, const struct question *);
 
 /* name.c */
 bool name_read(const char *name, struct question *, unsigned *dots, bool *absolute);
@@ -177,7 +187,7 @@ struct answer {
     uint16_t generation;
     uint64_t expires_ms, refresh_ms;
     const uint8_t *chain; /* u8 length and text, chain_count times */
-    const uint8_t *data;
+    const uint8_t *data;  /* of PTR: u8 length and text, count times */
 };
 uint64_t mix(const uint8_t *bytes, size_t length, uint64_t seed_a, uint64_t seed_b);
 size_t answer_read(const uint8_t *record, size_t available, const char *name, size_t name_length, uint16_t type,
@@ -295,6 +305,12 @@ void addrinfo_free(struct addrinfo *);
 /* hostent.c */
 int hostent_write(const struct question *, const struct answer *, const struct destination *, struct hostent *,
                   char *buffer, size_t size);
+
+/* reverse.c */
+bool is_mapped(const uint8_t v6[16]);
+bool eligible_address(int family, const uint8_t *address, struct question *);
+int name_find(int family, const uint8_t *address, struct question *);
+int failure_tell(int outcome);
 
 /* canonical.c: the name at the end of the chain, as this libc chooses it; into a buffer of NW_NAME_BYTES_MAX + 1 */
 const char *canonical_of(const struct question *, const struct answer *, char *buffer);

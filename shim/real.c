@@ -21,6 +21,9 @@ static const struct {
     [REAL_GETHOSTBYNAME2] = {"gethostbyname2", (void *)gethostbyname2},
     [REAL_GETHOSTBYNAME_R] = {"gethostbyname_r", (void *)gethostbyname_r},
     [REAL_GETHOSTBYNAME2_R] = {"gethostbyname2_r", (void *)gethostbyname2_r},
+    [REAL_GETHOSTBYADDR] = {"gethostbyaddr", (void *)gethostbyaddr},
+    [REAL_GETHOSTBYADDR_R] = {"gethostbyaddr_r", (void *)gethostbyaddr_r},
+    [REAL_GETNAMEINFO] = {"getnameinfo", (void *)getnameinfo},
 };
 
 struct table {

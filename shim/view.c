@@ -95,6 +95,7 @@ static void read_words(enum file file, struct words *words, struct known *known,
     case NSSWITCH_CONF:
         nsswitch_read(words, &switches);
         known->facts.switches.local = switches.local;
+        known->facts.switches.local_addresses = switches.local_addresses;
         break;
     case HOST_CONF:
         hostconf_read(words, &switches);
@@ -261,7 +262,7 @@ static bool look(uint64_t now, uint64_t hash, struct facts *facts) {
     return is_whole(view, sequence) && complete;
 }
 
-/* What is true for a name of this hash. False: nobody knows just now. */
+/* What is true for a name or address of this hash. False: nobody knows just now. */
 bool view_look(uint64_t hash, uint64_t now, struct facts *facts) {
     refresh(now);
     if (look(now, hash, facts))

@@ -240,9 +240,9 @@ for (const libc of ["glibc", "musl"] as const) {
     });
 
     it("libc, for all names, where /etc/hosts holds too many to keep", async () => {
-      const hosts = Array.from({ length: 2100 }, (_, i) => `192.0.2.5 host${i}.many.example\n`).join("");
+      const hosts = Array.from({ length: 4200 }, (_, i) => `192.0.2.5 host${i}.many.example\n`).join("");
       await box.write("/etc/hosts", hosts);
-      expect(await answerers(["www.example", "host2099.many.example"])).toEqual(["libc", "192.0.2.5"]);
+      expect(await answerers(["www.example", "host4199.many.example"])).toEqual(["libc", "192.0.2.5"]);
       await box.write("/etc/hosts", hosts.slice(0, 60_000));
       expect(await answerers(["www.example", "host1700.many.example"])).toEqual(["cache", "192.0.2.5"]);
     });
