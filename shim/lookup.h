@@ -2,7 +2,8 @@
  * answer it, as the container's own files (view.c) and the user (settings.c) have it; table.c looks into the published
  * table (map.c), else client.c asks the server; answer.c reads the record; order.c sorts as this libc sorts, by what
  * routes.c keeps; addrinfo.c and hostent.c give the result this libc's shape. Whatever is not ours or goes wrong is
- * handed to the real function (real.c). */
+ * handed to the real function (real.c). dlopen.c stands apart: it keeps PHP's extensions from going past all of this.
+ */
 #ifndef NAMEWELL_LOOKUP_H
 #define NAMEWELL_LOOKUP_H
 
@@ -39,6 +40,7 @@ bool await_claimant(_Atomic uint64_t *holder, int *waited_ms);
 #define SOCKET_PATH_BYTES 108
 struct settings {
     bool off;
+    enum { BY_PROGRAM, ALWAYS, NEVER } clear_deepbind; /* dlopen.c */
     char socket_path[SOCKET_PATH_BYTES];
     char table_path[SOCKET_PATH_BYTES + 3];
     char bypass[BYPASS_BYTES];
@@ -55,6 +57,7 @@ enum real {
     REAL_GETHOSTBYNAME2,
     REAL_GETHOSTBYNAME_R,
     REAL_GETHOSTBYNAME2_R,
+    REAL_DLOPEN,
     REAL_COUNT
 };
 void *real(enum real function);

@@ -21,6 +21,7 @@ static const struct {
     [REAL_GETHOSTBYNAME2] = {"gethostbyname2", (void *)gethostbyname2},
     [REAL_GETHOSTBYNAME_R] = {"gethostbyname_r", (void *)gethostbyname_r},
     [REAL_GETHOSTBYNAME2_R] = {"gethostbyname2_r", (void *)gethostbyname2_r},
+    [REAL_DLOPEN] = {"dlopen", (void *)dlopen},
 };
 
 struct table {
