@@ -6,11 +6,10 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { isInstalled } from "../../demo/clients.ts";
 import { type ServerProcess, startServer } from "../../demo/serverProcess.ts";
 import { startUpstream, type Upstream, type Zone } from "../../demo/upstream.ts";
-import { toolMissing } from "../support/programs.ts";
-import { otherUsersMissing, type Running, type Sandbox, sandbox, sandboxMissing } from "../support/sandbox.ts";
+import { phpFpmMissing, startPhpFpm } from "../support/phpFpm.ts";
+import { type Running, type Sandbox, sandbox, sandboxMissing } from "../support/sandbox.ts";
 
 const ARRIVALS = fileURLToPath(new URL("../support/arrivals.ts", import.meta.url));
 const ZONE_UPSTREAM = fileURLToPath(new URL("../support/zoneUpstream.ts", import.meta.url));
@@ -54,7 +53,6 @@ const FPMS = [
   { title: " with DNS_CACHE_CLEAR_DEEPBIND=0", port: 9002, setting: { DNS_CACHE_CLEAR_DEEPBIND: "0" } },
 ];
 
-const phpFpm = fs.readdirSync("/usr/sbin").find((name) => /^php-fpm[\d.]*$/.test(name));
 const missing = phpMissing();
 
 describe.skipIf(missing)(`PHP's extensions${missing ? ` (skipped: ${missing})` : ""}`, { timeout: 60_000 }, () => {
@@ -123,43 +121,21 @@ describe.skipIf(missing)(`PHP's extensions${missing ? ` (skipped: ${missing})` :
   );
 
   describe.each(FPMS)("under PHP-FPM$title", ({ port, setting }) => {
-    beforeAll(() => startPhp(port, setting));
+    let ask: (query: string) => Promise<string>;
+    beforeAll(async () => {
+      const cases = EXTENSIONS.map(
+        ({ title, code }) => `if(isset($_GET['${title}'])){$name=$_GET['${title}'];${code}}`,
+      );
+      const script = `<?php\n${cases.join("\n")}\n`;
+      ask = await startPhpFpm(box, { port, directory, script, env: { ...preload(), ...setting } });
+    });
 
     it.each(EXTENSIONS)("$title connects as in the command line's PHP", async (extension) => {
       const name = nameOf(extension, `fpm${port}`);
       const isCached = !extension.isDeep || !("DNS_CACHE_CLEAR_DEEPBIND" in setting);
-      const url = `http://127.0.0.1:${port + 1000}/?${extension.title}=${name}`;
-      await expectArrival(extension, name, isCached, () => box.run(["curl", "--silent", "--max-time", "20", url]));
+      await expectArrival(extension, name, isCached, () => ask(`${extension.title}=${name}`));
     });
   });
-
-  /** PHP-FPM on a port, and nginx before it on one a thousand higher. */
-  async function startPhp(port: number, setting: Record<string, string>): Promise<void> {
-    const own = path.join(directory, String(port));
-    fs.mkdirSync(own);
-    const cases = EXTENSIONS.map(({ title, code }) => `if(isset($_GET['${title}'])){$name=$_GET['${title}'];${code}}`);
-    fs.writeFileSync(path.join(own, "index.php"), `<?php\n${cases.join("\n")}\n`);
-    const log = path.join(own, "log");
-    const pool = ["[www]", "user = www-data", "group = www-data", `listen = 127.0.0.1:${port}`];
-    const conf = ["[global]", `error_log = ${log}`, "daemonize = no", ...pool, "pm = static", "pm.max_children = 2"];
-    fs.writeFileSync(path.join(own, "php.conf"), `${conf.join("\n")}\n`);
-    await box.start([`/usr/sbin/${phpFpm}`, "--fpm-config", path.join(own, "php.conf")], {
-      env: { ...preload(), ...setting },
-    });
-    await vi.waitFor(() => expect(fs.readFileSync(log, "utf8")).toContain("ready to handle connections"), 10_000);
-
-    const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
-      (kind) => `${kind}_temp_path ${own}/${kind};`,
-    );
-    const script = `include fastcgi_params; fastcgi_param SCRIPT_FILENAME ${own}/index.php;`;
-    const site = `server { listen 127.0.0.1:${port + 1000}; ${script} location / { fastcgi_pass 127.0.0.1:${port}; } }`;
-    const http = `access_log off; ${temporary.join(" ")} ${site}`;
-    const nginxConf = `/etc/nginx/php-${port}.conf`; // beside fastcgi_params
-    await box.write(nginxConf, `daemon off; master_process off; pid ${own}/pid; events {}\nhttp { ${http} }\n`);
-    await box.start(["/usr/sbin/nginx", "-e", "stderr", "-c", nginxConf]);
-    const probe = ["curl", "--silent", "--fail", `http://127.0.0.1:${port + 1000}/`];
-    await vi.waitFor(async () => expect((await box.run(probe)).code).toBe(0), 10_000);
-  }
 });
 
 function phpMissing(): string | undefined {
@@ -167,8 +143,6 @@ function phpMissing(): string | undefined {
     const modules = spawnSync("php", ["-m"], { encoding: "utf8" }).stdout?.split("\n") ?? [];
     const absent = EXTENSIONS.map(({ title }) => title).filter((title) => !modules.includes(title));
     if (absent.length > 0) return `not in PHP: ${absent.join(", ")}: apt-get install php-curl php-mysql php-pgsql`;
-    if (phpFpm === undefined) return "php-fpm is missing: apt-get install php-fpm";
-    if (!isInstalled("/usr/sbin/nginx")) return "nginx is missing: apt-get install nginx-light";
   }
-  return toolMissing("curl", "curl") ?? sandboxMissing() ?? otherUsersMissing();
+  return sandboxMissing() ?? phpFpmMissing();
 }
