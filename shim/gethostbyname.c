@@ -10,6 +10,8 @@
 /* What a call comes to: the _r form's return value, TO_LIBC, or with *found NULL a failure that *h_error names. */
 static int fail(int *h_error, int name_error, int result) {
     *h_error = name_error;
+    if (on_glibc()) /* whose resolver leaves it there too; Perl reads it behind the _r form */
+        h_errno = name_error;
     return result;
 }
 

@@ -63,6 +63,10 @@ ssize_t read(int fd, void *into, size_t length) {
     return CALL(SYS_read, fd, into, length, 0, 0, 0);
 }
 
+ssize_t readlink(const char *restrict path, char *restrict into, size_t length) {
+    return CALL(SYS_readlinkat, AT_FDCWD, path, into, length, 0, 0);
+}
+
 int socket(int family, int type, int protocol) {
     return (int)CALL(SYS_socket, family, type, protocol, 0, 0, 0);
 }

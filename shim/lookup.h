@@ -3,7 +3,8 @@
  * of its search list; table.c looks into the published table (map.c), else client.c asks the server; answer.c reads the
  * record; order.c sorts as this libc sorts, by what routes.c keeps; addrinfo.c and hostent.c give the result this
  * libc's shape. Whatever is not ours or goes wrong is handed to the real function (real.c). The name of an address is
- * wanted at gethostbyaddr.c and getnameinfo.c; reverse.c does for them what eligible.c does for names, and asks. */
+ * wanted at gethostbyaddr.c and getnameinfo.c; reverse.c does for them what eligible.c does for names, and asks.
+ * dlopen.c stands apart: it keeps PHP's extensions from going past all of this. */
 #ifndef NAMEWELL_LOOKUP_H
 #define NAMEWELL_LOOKUP_H
 
@@ -43,7 +44,8 @@ bool take(_Atomic uint64_t *writing_since, uint64_t now);
 #define VARIABLE_BYTES 512
 struct settings {
     bool off;
-    bool has_aliases; /* glibc: HOSTALIASES */
+    bool has_aliases;                                  /* glibc: HOSTALIASES */
+    enum { BY_PROGRAM, ALWAYS, NEVER } clear_deepbind; /* dlopen.c */
     char socket_path[SOCKET_PATH_BYTES];
     char table_path[SOCKET_PATH_BYTES + 3];
     char bypass[BYPASS_BYTES];
@@ -64,6 +66,7 @@ enum real {
     REAL_GETHOSTBYADDR,
     REAL_GETHOSTBYADDR_R,
     REAL_GETNAMEINFO,
+    REAL_DLOPEN,
     REAL_COUNT
 };
 void *real(enum real function);

@@ -24,6 +24,7 @@ static const struct {
     [REAL_GETHOSTBYADDR] = {"gethostbyaddr", (void *)gethostbyaddr},
     [REAL_GETHOSTBYADDR_R] = {"gethostbyaddr_r", (void *)gethostbyaddr_r},
     [REAL_GETNAMEINFO] = {"getnameinfo", (void *)getnameinfo},
+    [REAL_DLOPEN] = {"dlopen", (void *)dlopen},
 };
 
 struct table {
@@ -209,7 +210,7 @@ static int search_gap(struct dl_phdr_info *info, size_t size, void *argument) {
     if (find_in_object(info, "getauxval"))
         return 1;
     for (enum real function = 0; function < REAL_COUNT; function++)
-        if (find_in_object(info, FUNCTIONS[function].name))
+        if (function != REAL_DLOPEN && find_in_object(info, FUNCTIONS[function].name))
             gap->is_filled = true;
     return gap->is_filled;
 }

@@ -1,4 +1,5 @@
-/* The client's settings: DNS_CACHE_OFF=1, DNS_CACHE_DIR, DNS_CACHE_BYPASS. Read once, at the first lookup. */
+/* The client's settings: DNS_CACHE_OFF=1, DNS_CACHE_DIR, DNS_CACHE_BYPASS, DNS_CACHE_CLEAR_DEEPBIND. Read once, at the
+ * first lookup or dlopen with RTLD_DEEPBIND. */
 #include "lookup.h"
 #include <link.h>
 #include <stdatomic.h>
@@ -93,6 +94,9 @@ void settings_read(struct settings *into, const char *(*get)(const char *), bool
     }
     if (!libc_is_next())
         into->off = true;
+    const char *clear = get("DNS_CACHE_CLEAR_DEEPBIND");
+    if (clear && (strcmp(clear, "0") == 0 || strcmp(clear, "1") == 0))
+        into->clear_deepbind = clear[0] == '1' ? ALWAYS : NEVER;
     if (bypass) {
         size_t length = strlen(bypass);
         if (length >= sizeof into->bypass)

@@ -58,13 +58,14 @@ describe("client.so", () => {
         calls.set(from, (calls.get(from) ?? new Set()).add(to));
     }
     rmSync(directory, { recursive: true });
+    calls.set("dlopen", new Set([...frames.keys()].filter((title) => title.endsWith("dlopen_way")))); // in assembly
     const depth = (name: string): number => {
       const below = [...(calls.get(name) ?? [])].map(depth); // endless if there were a recursion, which is the point
       return (frames.get(name) ?? 0) + 8 + Math.max(0, ...below);
     };
     const hooks = readelf("--dyn-syms").matchAll(/ FUNC .* \d+ (\w+)$/gm);
     const depths = [...hooks].map(([, hook = ""]) => ({ hook, bytes: depth(hook) }));
-    expect(depths.length).toBe(9);
+    expect(depths.length).toBe(10);
     expect(depths.filter(({ bytes }) => bytes < 100 || bytes >= STACK_BYTES_MAX)).toEqual([]);
   });
 });
