@@ -177,11 +177,11 @@ OWN_FRAME static bool is_unchanged(const uint64_t own_names[2]) {
     const struct view *view = begin(&number, &sequence);
     if (!view)
         return false;
-    uint64_t names_then[2];
+    uint64_t names_then[2] = {0};
     load(view, offsetof(struct known, own_names), names_then, sizeof names_then);
     bool unchanged = names_then[0] == own_names[0];
     for (size_t file = 0; file < FILE_COUNT && unchanged; file++) {
-        struct identity now, then;
+        struct identity now, then = {.known = false};
         load(view, offsetof(struct known, identities) + file * sizeof then, &then, sizeof then);
         unchanged = identify(PATHS[file], -1, &now) && same(&then, &now);
     }
@@ -253,7 +253,7 @@ static bool look(uint64_t now, uint64_t hash, struct facts *facts) {
     if (!view)
         return false;
     bool complete;
-    uint64_t own_names[2];
+    uint64_t own_names[2] = {0};
     load(view, offsetof(struct known, complete), &complete, sizeof complete);
     load(view, offsetof(struct known, own_names), own_names, sizeof own_names);
     load(view, offsetof(struct known, facts), facts, sizeof *facts);

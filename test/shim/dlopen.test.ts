@@ -177,8 +177,8 @@ for (const libc of ["glibc", "musl"] as const) {
         const server = await scriptedServer(answersFrom({ "www.example": { a: ["198.51.100.7"] } }));
         try {
           const zone = { "www.example": { A: ["198.51.100.9"] } };
-          const upstream = [`${root}/test/support/zoneUpstream.ts`, ["192.0.2.200", JSON.stringify(zone)]] as const;
-          await box.startModule(...upstream, { ready: /ready/ });
+          const upstream = ["192.0.2.200", JSON.stringify(zone)];
+          await box.startModule(`${root}/test/support/zoneUpstream.ts`, upstream, { ready: /ready/ });
           const look = async (name: string, setting: Record<string, string> = {}) => {
             const env = { LD_PRELOAD: CLIENT, DNS_CACHE_DIR: server.directory, ...setting };
             return (await box.run([named(name), "look", library, "www.example"], { env })).stdout;

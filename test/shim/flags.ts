@@ -11,7 +11,12 @@ export const SOURCES = readdirSync(SHIM)
 
 /** The whole library within the program: its hooks come before libc's functions there too. Not so its system calls,
  * which are for its own use only. */
-export const WHOLE = ["-D_GNU_SOURCE", `-I${SHIM}`, "-rdynamic", ...SOURCES.filter((path) => !path.endsWith("/kernel.c"))];
+export const WHOLE = [
+  "-D_GNU_SOURCE",
+  `-I${SHIM}`,
+  "-rdynamic",
+  ...SOURCES.filter((path) => !path.endsWith("/kernel.c")),
+];
 const SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
 
 /** A part alone, which the program includes. */

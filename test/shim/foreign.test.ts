@@ -84,15 +84,23 @@ for (const libc of ["glibc", "musl"] as const) {
       if (reason) skip(reason);
     };
 
-    it.for(OWN)("leaves nothing behind in a thread that is cancelled, at once or at a point of cancellation: %s", async (way) => {
-      const expected = all(WAYS[way], "first", "getaddrinfo", "gethostbyname_r", "asynchronous");
-      expect(await task(way, ["cancellation", CANCELLED])).toEqual(expected);
-    });
+    it.for(OWN)(
+      "leaves nothing behind in a thread that is cancelled, at once or at a point of cancellation: %s",
+      async (way) => {
+        const expected = all(WAYS[way], "first", "getaddrinfo", "gethostbyname_r", "asynchronous");
+        expect(await task(way, ["cancellation", CANCELLED])).toEqual(expected);
+      },
+    );
 
-    it.for(EVERY)("serves children that are forked, vforked to execute, and spawned, while threads look up: %s", async (way) => {
-      const expected = Array(FEW).fill(all(WAYS[way], "fork", "look", "look")).flat();
-      expect(await task(way, ["children", FEW])).toEqual(expected);
-    });
+    it.for(EVERY)(
+      "serves children that are forked, vforked to execute, and spawned, while threads look up: %s",
+      async (way) => {
+        const expected = Array(FEW)
+          .fill(all(WAYS[way], "fork", "look", "look"))
+          .flat();
+        expect(await task(way, ["children", FEW])).toEqual(expected);
+      },
+    );
 
     it.for(EVERY)("keeps its map across a chroot, and asks libc for the rest: %s", async (way, { skip }) => {
       needsOtherUsers(skip);
@@ -126,12 +134,15 @@ for (const libc of ["glibc", "musl"] as const) {
       expect(await task(way, ["signals-that-look-up", MANY])).toEqual(all(WAYS[way], "before", "after"));
     });
 
-    it.for(["EPERM", "EACCES", "EAFNOSUPPORT"] as const)("asks libc where no Unix socket is allowed: %s", async (error) => {
-      for (const way of EVERY)
-        expect(await task(way, ["unix-sockets-forbidden", constants.errno[error]])).toEqual(
-          all(way === "a hit" ? TABLE : LIBC, "first", "second"),
-        );
-    });
+    it.for(["EPERM", "EACCES", "EAFNOSUPPORT"] as const)(
+      "asks libc where no Unix socket is allowed: %s",
+      async (error) => {
+        for (const way of EVERY)
+          expect(await task(way, ["unix-sockets-forbidden", constants.errno[error]])).toEqual(
+            all(way === "a hit" ? TABLE : LIBC, "first", "second"),
+          );
+      },
+    );
 
     it("makes no system call for a hit, and so none that a filter would kill it for", async () => {
       expect(await task("a hit", ["sockets-are-death", FEW])).toEqual([
@@ -158,7 +169,7 @@ for (const libc of ["glibc", "musl"] as const) {
     });
 
     const hidden = (path: string) => `unshare --mount sh -c 'mount -t tmpfs none ${path} && exec "$@"' sh "$@"`;
-    const nested = (text: string) => text.replace("exec \"$@\"' sh", 'exec env LD_PRELOAD="$PRELOAD" "$@"\' sh');
+    const nested = (text: string) => text.replace('exec "$@"\' sh', 'exec env LD_PRELOAD="$PRELOAD" "$@"\' sh');
     const PLACES: [string, string, Partial<Record<Way, string>>][] = [
       ["no /proc", hidden("/proc"), { "a hit": SERVER, "a question": SERVER, "libc's way": LIBC }],
       [

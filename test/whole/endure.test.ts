@@ -92,7 +92,10 @@ describe.skipIf(sandboxMissing())("threads and children that look up at length",
     directory = fs.mkdtempSync(path.join(tmpdir(), "namewell-test-"));
     upstream = await startUpstream({ zone: ZONE, soaMinimum: 2 });
     await start();
-    box = await sandbox({ resolvConf: `nameserver ${LIBCS_NAMESERVER}\n`, addresses: ["192.0.2.200/32", "2001:db8::200/128"] });
+    box = await sandbox({
+      resolvConf: `nameserver ${LIBCS_NAMESERVER}\n`,
+      addresses: ["192.0.2.200/32", "2001:db8::200/128"],
+    });
     await box.startModule(ZONE_MODULE, [LIBCS_NAMESERVER, JSON.stringify(ZONE)], { ready: /ready/ });
   });
   afterEach(async () => {
