@@ -135,7 +135,7 @@ export const CHECKSUM_SEED_B_HIGH = 0x61c88647;
 //   0        4         5      6     8
 //   | length | version | kind |  0  | body …
 //
-//   question  | families | count |  0  | candidate names: u8 length, text; in the order of the search list |
+//   question  | families | count | search | 0 | candidate names: u8 length, text; in the order of the search list |
 //   answer    | families | index |     0      | one record per family, in the order A, AAAA, PTR |   (records start at 16)
 //   pending   | wait ms: the answer comes within this time |
 //   refused   | reason | version that the server speaks |  0  |
@@ -163,9 +163,15 @@ export const KIND_HITS = 7;
 
 export const QUESTION_FAMILIES = 8; // u8, FAMILY_* bits
 export const QUESTION_COUNT = 9; // u8
+export const QUESTION_SEARCH = 10; // u8, SEARCH_* bits
 export const QUESTION_NAMES = 12;
 export const CANDIDATES_MAX = 32;
 export const QUESTION_FRAME_BYTES_MAX = 8140; // QUESTION_NAMES + CANDIDATES_MAX * (1 + NAME_BYTES_MAX)
+
+// glibc: the first candidate is the name as it is, and the others are asked for only where it does not exist; what it
+// came to is the answer if they do not exist either. Without it: the first that exists without data, else the last.
+export const SEARCH_AS_IS_FIRST = 1;
+export const SEARCH_ENDS_AT_NO_DATA = 2; // musl: a candidate that exists without data ends the search
 
 export const ANSWER_FAMILIES = 8; // u8
 export const ANSWER_CANDIDATE = 9; // u8, index of the candidate that the records are for

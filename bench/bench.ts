@@ -1,5 +1,5 @@
 // `npm run bench`: Namewell beside nscd, unbound and dnsmasq, on this machine, in one run.
-//   node dist/bench.js [hits] [work] [cores] [sizes] [cold] [--rounds=N] [--write]
+//   node dist/bench.js [hits] [work] [cores] [sizes] [cold] [search] [--rounds=N] [--write]
 // Without names all parts run. --write puts the results into bench/RESULTS.md. Timing decides no exit code; a wrong
 // answer, or a contender that is not what it says, ends the run.
 import fs from "node:fs";
@@ -13,12 +13,14 @@ import { hits } from "./hits.ts";
 import { buildLookups, type Libc } from "./lookups.ts";
 import { machineText } from "./machine.ts";
 import { type Findings, type Goal, goalsText, sectionText } from "./report.ts";
+import { SEARCH_LIST, search } from "./search.ts";
 import type { Setting } from "./setting.ts";
 import { sizes } from "./sizes.ts";
 import { work } from "./work.ts";
 
 interface Part {
   readonly contenders: readonly ContenderName[];
+  readonly resolvConf?: string;
   run(setting: Setting): Promise<Findings>;
 }
 
@@ -29,6 +31,11 @@ const PARTS: Readonly<Record<string, Part>> = {
   cores: { contenders: WARM, run: cores },
   sizes: { contenders: [], run: sizes },
   cold: { contenders: ["upstream itself", "client.so", "unbound", "dnsmasq"], run: cold },
+  search: {
+    contenders: ["client.so", "nscd", "unbound", "dnsmasq", "upstream itself"],
+    resolvConf: SEARCH_LIST,
+    run: search,
+  },
 };
 const RESULTS = fileURLToPath(new URL("../bench/RESULTS.md", import.meta.url));
 const MEANING = `Made by \`npm run bench -- --write\`. All of it was measured in one run, side by side: each round measures every contender
@@ -80,8 +87,8 @@ say(goalsText(goals));
 console.log(`${((performance.now() - began) / 1000).toFixed(0)} s`);
 if (values.write) fs.writeFileSync(RESULTS, text);
 
-async function runPart({ contenders: wanted, run }: Part, isFirst: boolean): Promise<void> {
-  const contenders = await startContenders(wanted);
+async function runPart({ contenders: wanted, resolvConf, run }: Part, isFirst: boolean): Promise<void> {
+  const contenders = await startContenders(wanted, resolvConf);
   try {
     for (const line of isFirst ? contenders.skipped : []) say(`${line}\n`);
     const findings = await run({ programs, contenders: contenders.all, rounds });

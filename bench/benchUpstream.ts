@@ -2,10 +2,13 @@
 // no zone and a reply costs little: it shares the machine with what is measured. UDP only; writes `ready` when it is.
 //   n7.bench.example    one address per family: 10.0.0.7 and 2001:db8::a00:7
 //   m8.bench.example    four, counting up from its number's
-//   n7.far.bench.example    the same, FAR_MS later
+//   n7.far.bench.example    the same, FAR_MS later; n7.distant.bench.example, DISTANT_MS later
+// Names that do not end in bench.example do not exist; a search list has such candidates.
 import dgram from "node:dgram";
 
-const FAR_MS = 5;
+const LATE_MS: Readonly<Record<string, number>> = { far: 5, distant: 100 };
+const ZONE_WIRE = Buffer.from("\x05bench\x07example\0", "latin1");
+const NEGATIVE_SECONDS = 60;
 const TTL_SECONDS = 86_400; // no entry ends, or is refreshed, during a run
 const HEADER_BYTES = 12;
 const A = 1;
@@ -20,17 +23,21 @@ socket.on("message", (query, from) => {
   const reply = replyTo(query);
   if (reply === undefined) return;
   const send = () => socket.send(reply.bytes, from.port, from.address);
-  if (reply.isFar) setTimeout(send, FAR_MS);
+  if (reply.lateMs > 0) setTimeout(send, reply.lateMs);
   else send();
 });
 socket.bind(53, process.argv[2] ?? "127.0.0.1", () => console.log("ready"));
 
-function replyTo(query: Buffer): { bytes: Buffer; isFar: boolean } | undefined {
+function replyTo(query: Buffer): { bytes: Buffer; lateMs: number } | undefined {
   const nameEnd = query.indexOf(0, HEADER_BYTES);
   if (nameEnd < 0 || query.length < nameEnd + 5) return undefined;
   const questionEnd = nameEnd + 5;
   const type = query.readUInt16BE(nameEnd + 1);
   const firstEnd = HEADER_BYTES + 1 + (query[HEADER_BYTES] as number);
+  const second = query.toString("latin1", firstEnd + 1, firstEnd + 1 + (query[firstEnd] as number)).toLowerCase();
+  const lateMs = LATE_MS[second] ?? 0;
+  const zone = query.toString("latin1", nameEnd + 1 - ZONE_WIRE.length, nameEnd + 1).toLowerCase();
+  if (zone !== ZONE_WIRE.toString("latin1")) return { bytes: negativeReply(query.subarray(0, questionEnd)), lateMs };
   const match = /^([nm])(\d+)$/i.exec(query.toString("latin1", HEADER_BYTES + 1, firstEnd));
   const count = type === A || type === AAAA ? (ADDRESSES[match?.[1]?.toLowerCase() ?? ""] ?? 0) : 0;
   const number = Number(match?.[2]);
@@ -42,8 +49,23 @@ function replyTo(query: Buffer): { bytes: Buffer; isFar: boolean } | undefined {
   bytes.writeUInt32BE(0, 8);
   let at = questionEnd;
   for (let i = 0; i < count; i++) at = writeRecord(bytes, at, type, number + i);
-  const isFar = query.toString("latin1", firstEnd + 1, firstEnd + 4).toLowerCase() === "far";
-  return { bytes: bytes.subarray(0, at), isFar };
+  return { bytes: bytes.subarray(0, at), lateMs };
+}
+
+/** NXDOMAIN with the SOA by which it may be kept (RFC 2308). */
+function negativeReply(queried: Buffer): Buffer {
+  const soa = Buffer.alloc(1 + 10 + 22); // the root's, with two root names and five numbers
+  soa.writeUInt16BE(6, 1);
+  soa.writeUInt16BE(1, 3);
+  soa.writeUInt32BE(NEGATIVE_SECONDS, 5);
+  soa.writeUInt16BE(22, 9);
+  soa.writeUInt32BE(NEGATIVE_SECONDS, soa.length - 4);
+  const bytes = Buffer.concat([queried, soa]);
+  bytes.writeUInt16BE(0x8183, 2);
+  bytes.writeUInt16BE(0, 6);
+  bytes.writeUInt16BE(1, 8);
+  bytes.writeUInt16BE(0, 10);
+  return bytes;
 }
 
 function writeRecord(bytes: Buffer, from: number, type: number, number: number): number {

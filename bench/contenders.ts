@@ -81,14 +81,15 @@ const DNSMASQ = [
 const left = new Set<string>();
 process.once("exit", () => left.forEach(removeDirectory));
 
-export async function startContenders(wanted: readonly ContenderName[]): Promise<Contenders> {
+/** @param resolvConf lines of it besides the nameserver's */
+export async function startContenders(wanted: readonly ContenderName[], resolvConf = ""): Promise<Contenders> {
   const skipped: string[] = [];
   const boxes: Sandbox[] = [];
   const all: Contender[] = [];
   const directories: string[] = [];
 
   async function machine(nameserver: string): Promise<Sandbox> {
-    const box = await benchSandbox(nameserver);
+    const box = await benchSandbox(nameserver, resolvConf);
     boxes.push(box);
     return box;
   }
@@ -152,9 +153,9 @@ export function isKept({ title }: Contender, call: Call, label: Label): boolean 
 }
 
 /** Addresses that are not loopback's, and a way to all others: libc asks for both families, and sorts, as on a real host. */
-export async function benchSandbox(nameserver: string): Promise<Sandbox> {
+export async function benchSandbox(nameserver: string, resolvConf = ""): Promise<Sandbox> {
   const box = await sandbox({
-    resolvConf: `nameserver ${nameserver}\n`,
+    resolvConf: `nameserver ${nameserver}\n${resolvConf}`,
     addresses: ["192.0.2.200/32", "2001:db8:200::1/128"],
     routes: ["-4 route add default dev lo", "-6 route add default dev lo"],
   });

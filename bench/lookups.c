@@ -27,9 +27,9 @@
 #define FAST_NS 2000 /* below this the clock's own 20 to 40 ns would show in a sample of one call */
 #define NAME_SIZE 64
 #define SWEEP_NS_MAX 2000000000
-#define UNCOUNTED                                                                                                      \
-    200 /* lookups before the clock starts: sockets, files and caches of a process's start are not timed */
-#define UNCOUNTED_EACH 20
+/* Lookups before the clock starts: sockets, files and caches of a process's start are not timed. */
+#define UNCOUNTED "200"
+#define UNCOUNTED_EACH "20"
 
 enum call { GETHOSTBYNAME_R, GETADDRINFO_INET, GETADDRINFO_UNSPEC };
 
@@ -43,6 +43,7 @@ struct job {
     bool sweep;               /* all names are looked up once before the clock starts */
     uint64_t millis, lookups; /* whichever ends first */
     uint32_t batch;           /* 0: by how fast the call is */
+    uint32_t uncounted;
     int processes;
     uint64_t seed;
 };
@@ -148,8 +149,7 @@ static uint32_t random_place(const struct job *job, uint64_t *state) {
 
 static void warm_up(const struct job *job, uint64_t *state) {
     struct name name;
-    uint32_t count = job->in_order ? UNCOUNTED_EACH : UNCOUNTED;
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < job->uncounted; i++) {
         make_name(job, job->in_order ? i : random_place(job, state), &name);
         look_up(job, &name);
     }
@@ -188,7 +188,7 @@ static void run(const struct job *job, int process, struct shared *shared) {
     while (atomic_load(&shared->waiting) > 0)
         sched_yield();
 
-    uint32_t next = UNCOUNTED_EACH;
+    uint32_t next = job->uncounted;
     uint64_t start = now_ns(), end = start + job->millis * 1000000u, ended = start;
     while (ended < end && outcome->lookups < job->lookups && outcome->samples < SAMPLES_MAX) {
         if (job->in_order && next >= job->names)
@@ -270,6 +270,7 @@ static struct job read_job(int argc, char **argv) {
         .processes = (int)NUMBER("processes", "1"),
         .seed = NUMBER("seed", "1"),
     };
+    job.uncounted = (uint32_t)NUMBER("uncounted", job.in_order ? UNCOUNTED_EACH : UNCOUNTED);
 #undef NUMBER
     if (numbers)
         read_numbers(&job, numbers);

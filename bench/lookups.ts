@@ -27,6 +27,7 @@ export interface Job {
   readonly millis?: number;
   readonly lookups?: number;
   readonly batch?: number;
+  readonly uncounted?: number;
   readonly processes?: number;
   readonly seed?: number;
 }

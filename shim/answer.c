@@ -53,6 +53,16 @@ static size_t data_bytes(uint16_t type) {
     return type == NW_TYPE_A ? 4 : type == NW_TYPE_AAAA ? 16 : 0;
 }
 
+/* Whether so many names, of u8 length and text, lie between the two. */
+static bool are_names(const uint8_t *at, const uint8_t *end, size_t count) {
+    for (; count > 0; count--) {
+        if (at >= end || (size_t)(end - at) < 1u + at[0] || !is_host_text(at + 1, at[0]))
+            return false;
+        at = chain_next(at);
+    }
+    return true;
+}
+
 /* Returns the record's length, or 0 when it is not a sound answer to this question. */
 size_t answer_read(const uint8_t *record, size_t available, const char *name, size_t name_length, uint16_t type,
                    struct answer *answer) {
@@ -78,7 +88,9 @@ size_t answer_read(const uint8_t *record, size_t available, const char *name, si
     for (int i = 0; i <= answer->chain_count; i++) {
         if (at == end || (size_t)(end - at) < 1u + at[0])
             return 0;
-        if (i == 0 ? at[0] != name_length || memcmp(at + 1, name, name_length) != 0 : !is_host_text(at + 1, at[0]))
+        if (i == 0
+                ? at[0] != name_length || memcmp(at + 1, name, name_length) != 0
+                : type != NW_TYPE_PTR && !is_host_text(at + 1, at[0])) /* RFC 2317's have a slash; nobody sees them */
             return 0;
         at = chain_next(at);
         if (i == 0)
@@ -86,10 +98,12 @@ size_t answer_read(const uint8_t *record, size_t available, const char *name, si
     }
 
     size_t offset = read_u16(record + NW_RECORD_DATA_OFFSET), bytes = answer->count * data_bytes(type);
-    if ((answer->outcome == NW_OUTCOME_DATA) != (bytes > 0))
+    if ((answer->outcome == NW_OUTCOME_DATA) != (answer->count > 0))
         return 0;
-    if (bytes > 0 && (offset < (size_t)(at - record) || offset > length || bytes > length - offset))
+    if (answer->count > 0 && (offset < (size_t)(at - record) || offset > length || bytes > length - offset))
         return 0;
     answer->data = record + offset;
+    if (type == NW_TYPE_PTR && !are_names(answer->data, end, answer->count))
+        return 0;
     return length;
 }

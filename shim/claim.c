@@ -1,6 +1,6 @@
-/* A claim on a static region: when it was made, and the claimant's process id. A claim that will never be released can
- * be taken over: by a child that was forked while another thread of its parent was at work, and by anybody when it is
- * so old that its thread must have left by longjmp. Who does not get it waits a few milliseconds at most, and then goes
+/* A claim on some work: when it was made, and the claimant's process id. A claim that will hardly be released can be
+ * taken over: by a child that was forked while another thread of its parent was at work, and by anybody when it is so
+ * old that its thread has probably left by longjmp. Who does not get it waits a few milliseconds at most, and then goes
  * to libc. */
 #include "lookup.h"
 #include <poll.h>
@@ -37,6 +37,14 @@ bool await_claimant(_Atomic uint64_t *holder, int *waited_ms) {
     poll(NULL, 0, 1);
     ++*waited_ms;
     return true;
+}
+
+/* For a moment's writing, where claim() would cost a system call, for the process id. What is so old has lost its
+ * writer: to a longjmp, or to the parent of a fork. */
+bool take(_Atomic uint64_t *writing_since, uint64_t now) {
+    uint64_t seen = 0;
+    return atomic_compare_exchange_strong(writing_since, &seen, now) ||
+           ((int64_t)(now - seen) > ABANDONED_MS && atomic_compare_exchange_strong(writing_since, &seen, now));
 }
 
 void release(_Atomic uint64_t *holder) {

@@ -88,13 +88,31 @@ static bool send_frame(int fd, uint8_t kind, uint8_t *frame, size_t length) {
     return sent == (ssize_t)length; /* a fresh socket's buffer holds it whole */
 }
 
-static bool send_question(int fd, const struct question *question, uint8_t families) {
-    uint8_t frame[NW_QUESTION_NAMES + 1 + NW_NAME_BYTES_MAX] = {0};
+/* All candidates in one frame, made where the reply will be. */
+static bool send_question(int fd, struct question *question, uint8_t families, struct reply *reply) {
+    uint8_t *frame = reply->small;
+    size_t length = NW_QUESTION_NAMES, room = sizeof reply->small;
+    if (length + question->candidate_count * (1u + NW_NAME_BYTES_MAX) > room)
+        frame = reply->large = malloc(room = NW_QUESTION_FRAME_BYTES_MAX);
+    if (!frame)
+        return false;
+    memset(frame, 0, length);
     frame[NW_QUESTION_FAMILIES] = families;
-    frame[NW_QUESTION_COUNT] = 1;
-    frame[NW_QUESTION_NAMES] = question->length;
-    memcpy(frame + NW_QUESTION_NAMES + 1, question->name, question->length);
-    return send_frame(fd, NW_KIND_QUESTION, frame, NW_QUESTION_NAMES + 1u + question->length);
+    frame[NW_QUESTION_COUNT] = question->candidate_count;
+    if (on_glibc())
+        frame[NW_QUESTION_SEARCH] = question->as_is == 0 ? NW_SEARCH_AS_IS_FIRST : 0;
+    else
+        frame[NW_QUESTION_SEARCH] = NW_SEARCH_ENDS_AT_NO_DATA;
+    for (unsigned i = 0; i < question->candidate_count; i++) {
+        if (!candidate(question, i) || length + 1u + question->length > room)
+            return false;
+        memcpy(frame + length, &question->length, 1u + question->length); /* the name stands behind it */
+        length += 1u + question->length;
+    }
+    bool is_sent = send_frame(fd, NW_KIND_QUESTION, frame, length);
+    free(reply->large);
+    reply->large = NULL;
+    return is_sent;
 }
 
 static bool receive(struct exchange *exchange, uint8_t *into, size_t length) {
@@ -158,22 +176,18 @@ static size_t receive_answer(struct exchange *exchange, struct reply *reply) {
     }
 }
 
-static bool read_answer(const struct question *question, uint8_t families, size_t length, struct reply *reply) {
+static bool read_answer(struct question *question, uint8_t families, size_t length, struct reply *reply) {
     const uint8_t *frame = reply->large ? reply->large : reply->small;
-    if (frame[NW_ANSWER_FAMILIES] != families || frame[NW_ANSWER_CANDIDATE] != 0)
+    if (frame[NW_ANSWER_FAMILIES] != families || frame[NW_ANSWER_CANDIDATE] >= question->candidate_count ||
+        !candidate(question, frame[NW_ANSWER_CANDIDATE]))
         return false;
     size_t at = NW_ANSWER_RECORDS;
-    const struct {
-        uint8_t family;
-        uint16_t type;
-        struct answer *answer;
-    } wanted[] = {{NW_FAMILY_A, NW_TYPE_A, &reply->a}, {NW_FAMILY_AAAA, NW_TYPE_AAAA, &reply->aaaa}};
-    for (int i = 0; i < 2; i++) {
-        if (!(families & wanted[i].family))
+    for (int i = 0; i < TYPES_MAX; i++) {
+        if (!(families & 1 << i))
             continue;
-        size_t record =
-            answer_read(frame + at, length - at, question->name, question->length, wanted[i].type, wanted[i].answer);
-        if (record == 0 || wanted[i].answer->outcome == NW_OUTCOME_UNFIT)
+        struct answer *answer = &reply->answers[i];
+        size_t record = answer_read(frame + at, length - at, question->name, question->length, TYPES[i], answer);
+        if (record == 0 || answer->outcome == NW_OUTCOME_UNFIT)
             return false;
         at += record;
     }
@@ -206,16 +220,16 @@ static int patience_ms(uint64_t now) {
     return PROBE_PATIENCE_MS;
 }
 
-OWN_FRAME static bool exchange_frames(const struct question *question, uint8_t families, struct reply *reply) {
-    reply->large = NULL;
-    reply->a.outcome = reply->aaaa.outcome = NW_OUTCOME_EMPTY;
+OWN_FRAME static bool exchange_frames(struct question *question, uint8_t families, struct reply *reply) {
+    reply_begin(reply);
     uint64_t now = now_ms();
     int patience = patience_ms(now);
     struct exchange exchange = {.deadline_ms = now + (uint64_t)patience, .last_ms = now + EXCHANGE_MS_MAX};
     if (patience == 0 || !connect_socket(&exchange, settings()->socket_path, patience))
         return false;
     bool greeted = patience != PROBE_PATIENCE_MS || greet(&exchange);
-    size_t length = greeted && send_question(exchange.fd, question, families) ? receive_answer(&exchange, reply) : 0;
+    size_t length =
+        greeted && send_question(exchange.fd, question, families, reply) ? receive_answer(&exchange, reply) : 0;
     close(exchange.fd);
     if (exchange.timed_out)
         leave_alone(PROBE_EVERY_MS);
@@ -225,7 +239,7 @@ OWN_FRAME static bool exchange_frames(const struct question *question, uint8_t f
 }
 
 /* True: the reply holds a sound answer for each family. In either case the reply has to be ended. */
-bool ask(const struct question *question, uint8_t families, struct reply *reply) {
+bool ask(struct question *question, uint8_t families, struct reply *reply) {
     struct guard guard = guard_enter();
     bool answered = exchange_frames(question, families, reply);
     guard_leave(guard);
@@ -244,6 +258,12 @@ void tell(uint8_t kind, uint8_t *frame, size_t length) {
         close(exchange.fd);
     }
     guard_leave(guard);
+}
+
+void reply_begin(struct reply *reply) {
+    reply->large = NULL;
+    for (int i = 0; i < TYPES_MAX; i++)
+        reply->answers[i].outcome = NW_OUTCOME_EMPTY;
 }
 
 void reply_end(struct reply *reply) {

@@ -7,65 +7,6 @@ static char lower(char byte) {
     return byte >= 'A' && byte <= 'Z' ? (char)(byte | 0x20) : byte;
 }
 
-static bool is_digit(char byte) {
-    return byte >= '0' && byte <= '9';
-}
-
-/* Each byte of a host name in lower case; 0 for every other. */
-#define SAME(byte) [byte] = byte
-#define LOWER(byte) [byte] = byte, [byte - 0x20] = byte
-static const uint8_t FOLDED[256] = {SAME('-'),  SAME('.'),  SAME('_'),  SAME('0'),  SAME('1'),  SAME('2'),  SAME('3'),
-                                    SAME('4'),  SAME('5'),  SAME('6'),  SAME('7'),  SAME('8'),  SAME('9'),  LOWER('a'),
-                                    LOWER('b'), LOWER('c'), LOWER('d'), LOWER('e'), LOWER('f'), LOWER('g'), LOWER('h'),
-                                    LOWER('i'), LOWER('j'), LOWER('k'), LOWER('l'), LOWER('m'), LOWER('n'), LOWER('o'),
-                                    LOWER('p'), LOWER('q'), LOWER('r'), LOWER('s'), LOWER('t'), LOWER('u'), LOWER('v'),
-                                    LOWER('w'), LOWER('x'), LOWER('y'), LOWER('z')};
-
-static bool is_label_length(size_t length) {
-    return length - 1 < NW_LABEL_BYTES_MAX; /* 0 wraps round */
-}
-
-/* Copies a plain host name; counts its dots. False for all that libc treats in a way of its own: addresses in any
- * notation (each label then begins with a digit), empty and over-long labels, other characters, a leading hyphen. */
-static bool copy_name(const char *name, struct question *question, unsigned *dots, bool *absolute) {
-    size_t length = 0, label = 0;
-    bool all_numeric = true;
-    *dots = 0;
-    if (name[0] == '-')
-        return false;
-    for (uint8_t byte; (byte = FOLDED[(uint8_t)name[length]]); length++) {
-        if (length > NW_NAME_BYTES_MAX) /* one more than a name may have, for the final dot */
-            return false;
-        question->spelled[length] = name[length];
-        question->name[length] = (char)byte;
-        if (byte != '.')
-            continue;
-        if (!is_label_length(length - label))
-            return false;
-        all_numeric &= is_digit(name[label]);
-        label = length + 1;
-        ++*dots;
-    }
-    if (name[length] || length == 0)
-        return false;
-    *absolute = label == length;
-    if (*absolute) {
-        length--;
-        --*dots;
-    } else if (!is_label_length(length - label)) {
-        return false;
-    } else {
-        all_numeric &= is_digit(name[label]);
-    }
-    if (length > NW_NAME_BYTES_MAX)
-        return false;
-    question->spelled[length] = '\0';
-    memset(question->name + length, 0, 16); /* more than the key's padding; KEY_BYTES has room for it */
-    question->length = (uint8_t)length;
-    question->asked = name;
-    return !all_numeric;
-}
-
 /* True when the name is the suffix, or ends in a dot and the suffix. */
 static bool is_under(const struct question *question, const char *suffix, size_t length) {
     if (length == 0 || length > question->length)
@@ -77,7 +18,7 @@ static bool is_under(const struct question *question, const char *suffix, size_t
     return length == question->length || tail[-1] == '.';
 }
 
-static bool is_bypassed(const struct question *question, const char *list) {
+bool is_bypassed(const struct question *question, const char *list) {
     while (*list) {
         size_t length = strcspn(list, ",");
         const char *suffix = list;
@@ -123,18 +64,35 @@ struct thread_resolver {
 #define RES_INIT_BIT 0x1ul
 #define RES_ANSWER_BITS 0x80022c0ul /* NOAAAA, USE_INET6, DNSRCH, DEFNAMES, RECURSE */
 #define RES_ANSWER_DEFAULT 0x2c0ul
+#define RES_NO_AAAA 0x8000000ul
+#define RES_SEARCH_MAX 6
 
 extern struct thread_resolver *__res_state(void) __attribute__((weak));
 
-/* Did the application give this thread's resolver other servers or options than resolv.conf does? */
-static bool resolver_changed(const struct resolver *file) {
+/* Does the thread's search list, as much of it as fits there, begin as the file's does? */
+static bool same_search(const struct thread_resolver *thread, const struct question *question) {
+    char domain[NW_NAME_BYTES_MAX];
+    for (unsigned i = 0; i < RES_SEARCH_MAX && thread->search[i]; i++) {
+        size_t length = i + 1u < question->candidate_count ? view_domain(question->view, i, domain, sizeof domain) : 0;
+        if (length == 0 || strncmp(thread->search[i], domain, length) != 0)
+            return false;
+        const char *rest = thread->search[i] + length;
+        if (strcmp(rest, "") != 0 && strcmp(rest, ".") != 0)
+            return false;
+    }
+    return true;
+}
+
+/* Did the application give this thread's resolver other servers, options or domains than resolv.conf does? */
+bool resolver_changed(const struct resolver *file, const struct question *question) {
     if (!on_glibc() || !__res_state)
         return false;
     const struct thread_resolver *thread = __res_state();
     if (!(thread->options & RES_INIT_BIT))
         return false;
-    if ((thread->options & RES_ANSWER_BITS) != RES_ANSWER_DEFAULT || thread->ndots != file->ndots ||
-        thread->nameserver_count != file->nameserver_count)
+    if ((thread->options & RES_ANSWER_BITS) !=
+            (file->no_aaaa ? RES_ANSWER_DEFAULT | RES_NO_AAAA : RES_ANSWER_DEFAULT) ||
+        thread->ndots != file->ndots || thread->nameserver_count != file->nameserver_count)
         return true;
     for (int i = 0; i < file->nameserver_count; i++) {
         const struct sockaddr_in *server = &thread->nameservers[i];
@@ -143,6 +101,34 @@ static bool resolver_changed(const struct resolver *file) {
                                  : server->sin_family == AF_INET)
             return true;
     }
+    return question->candidate_count > 1 && !same_search(thread, question);
+}
+
+/* The candidates of this libc's search. False: its list is not to be taken as it stands. */
+static bool plan_search(struct question *question, unsigned dots, bool absolute, const struct facts *facts) {
+    const struct resolver *resolver = &facts->resolver;
+    bool as_is_first = dots >= resolver->ndots;
+    question->view = facts->view;
+    question->candidate_count = 1;
+    question->as_is = question->candidate = 0;
+    question->negative_is_final = true;
+    if (absolute || (as_is_first && !on_glibc()))
+        return true;
+    if (resolver->odd_search) { /* the name as it is may do all the same */
+        question->negative_is_final = false;
+        return as_is_first;
+    }
+    question->candidate_count += resolver->domain_count;
+    question->as_is = question->candidate = as_is_first ? 0 : resolver->domain_count;
+    return true;
+}
+
+static bool any_is_bypassed(struct question *question, const char *list) {
+    if (!list[0])
+        return false;
+    for (unsigned i = 0; i < question->candidate_count; i++)
+        if (!candidate(question, i) || is_bypassed(question, list))
+            return true;
     return false;
 }
 
@@ -151,27 +137,26 @@ bool eligible(const char *name, struct question *question) {
     unsigned dots;
     bool absolute;
     struct facts facts;
-    if (!user || user->off || !name || !copy_name(name, question, &dots, &absolute))
-        return false;
-    if (is_local_name(question, dots) || is_bypassed(question, user->bypass))
+    if (!user || user->off || !name || !name_read(name, question, &dots, &absolute) || is_local_name(question, dots))
         return false;
     question->now = tick_ms();
     question->hash = key_hash(&question->length);
-    if (!view_look(question->hash, question->now, &facts) || facts.named_here || facts.resolver.changes_answers)
+    if (!view_look(question->hash, question->now, &facts) || facts.named_here || facts.resolver.changes_answers ||
+        !plan_search(question, dots, absolute, &facts))
         return false;
-    bool has_search = facts.resolver.has_search;
     question->own_order = false;
     if (on_glibc()) {
-        if (!facts.switches.plain || (facts.switches.local && dots == 0) || resolver_changed(&facts.resolver))
+        if (!facts.switches.plain || (facts.switches.local && dots == 0) || (user->has_aliases && dots == 0) ||
+            resolver_changed(&facts.resolver, question))
             return false;
-        has_search |= facts.has_own_domain;
         question->own_order = facts.switches.own_order;
     }
-    if (!absolute && dots < facts.resolver.ndots && has_search)
+    if (any_is_bypassed(question, user->bypass))
         return false;
     if (dots == 0 && facts.resolver.has_loopback)
         return false; /* a server within this container's network may know it: Docker's */
+    question->no_aaaa = facts.resolver.no_aaaa;
     question->failure_is_final = !facts.resolver.has_loopback;
-    question->negative_is_final = question->failure_is_final && (absolute || !has_search || !on_glibc());
+    question->negative_is_final &= question->failure_is_final;
     return true;
 }

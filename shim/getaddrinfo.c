@@ -141,7 +141,7 @@ OWN_FRAME static int build(const struct question *question, const struct request
     return 0;
 }
 
-OWN_FRAME static int resolve(const struct question *question, struct request *request, const char *service,
+OWN_FRAME static int resolve(struct question *question, struct request *request, const char *service,
                              struct addrinfo **result) {
     struct service services[SERVICES_MAX];
     size_t service_count;
@@ -156,8 +156,12 @@ OWN_FRAME static int resolve(const struct question *question, struct request *re
     uint8_t families = request->family == AF_INET                        ? NW_FAMILY_A
                        : request->family == AF_INET6 && !request->mapped ? NW_FAMILY_AAAA
                                                                          : NW_FAMILY_A | NW_FAMILY_AAAA;
+    if (question->no_aaaa && request->family == AF_INET6)
+        return TO_LIBC;
+    if (question->no_aaaa)
+        families = NW_FAMILY_A;
     struct reply reply;
-    if (!table_find(question, families, &reply) && !ask(question, families, &reply))
+    if (!find(question, families, &reply))
         error = TO_LIBC;
     else if (!succeeds(&reply))
         error = failure_of(question, &reply);

@@ -10,6 +10,8 @@
 /* What a call comes to: the _r form's return value, TO_LIBC, or with *found NULL a failure that *h_error names. */
 static int fail(int *h_error, int name_error, int result) {
     *h_error = name_error;
+    if (on_glibc()) /* whose resolver leaves it there too; Perl reads it behind the _r form */
+        h_errno = name_error;
     return result;
 }
 
@@ -21,15 +23,6 @@ static int failure_of(const struct question *question, uint8_t outcome, int *h_e
     if (!on_glibc() && !musl_tells_no_data()) /* musl before 1.2.4 */
         return fail(h_error, HOST_NOT_FOUND, ENOENT);
     return fail(h_error, outcome == NW_OUTCOME_NO_DATA ? NO_DATA : HOST_NOT_FOUND, 0);
-}
-
-#define ABANDONED_MS 2000 /* its writer was thrown out by a longjmp, or stayed behind in the parent of a fork */
-
-/* Not claim(): that asks for the process id, by a system call. */
-static bool take(_Atomic uint64_t *writing_since, uint64_t now) {
-    uint64_t seen = 0;
-    return atomic_compare_exchange_strong(writing_since, &seen, now) ||
-           ((int64_t)(now - seen) > ABANDONED_MS && atomic_compare_exchange_strong(writing_since, &seen, now));
 }
 
 /* Where the result goes. The static place has to be claimed, for the moment of writing. */
@@ -65,13 +58,13 @@ OWN_FRAME static int build(const struct question *question, const struct answer 
     return error;
 }
 
-OWN_FRAME static int resolve(const struct question *question, int family, const struct place *place,
-                             struct hostent **found, int *h_error) {
+OWN_FRAME static int resolve(struct question *question, int family, const struct place *place, struct hostent **found,
+                             int *h_error) {
     struct reply reply;
     const struct answer *answer = family == AF_INET ? &reply.a : &reply.aaaa;
     uint8_t families = family == AF_INET ? NW_FAMILY_A : NW_FAMILY_AAAA;
     int error;
-    if (!table_find(question, families, &reply) && !ask(question, families, &reply))
+    if (!find(question, families, &reply))
         error = TO_LIBC;
     else if (answer->outcome != NW_OUTCOME_DATA)
         error = failure_of(question, answer->outcome, h_error);
@@ -86,7 +79,8 @@ static int from_cache(const char *name, int family, const struct place *place, s
     struct question question;
     int error = TO_LIBC;
     *found = NULL;
-    if ((family == AF_INET || family == AF_INET6) && eligible(name, &question))
+    if ((family == AF_INET || family == AF_INET6) && eligible(name, &question) &&
+        !(family == AF_INET6 && question.no_aaaa))
         error = resolve(&question, family, place, found, h_error);
     errno = on_glibc() && (error == ERANGE || error == EAGAIN) ? error : errno_before;
     return error;

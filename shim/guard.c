@@ -4,17 +4,25 @@
 #include <errno.h>
 #include <pthread.h>
 
-#pragma weak pthread_setcancelstate /* absent from a glibc program without threads, before 2.34 */
+/* absent from a glibc program without threads, before 2.34 */
+#pragma weak pthread_setcancelstate
+#pragma weak pthread_setcanceltype
 
+/* The type as well as the state: glibc's signal handler of a cancellation that is already on its way looks at the type
+ * alone. */
 struct guard guard_enter(void) {
-    struct guard guard = {.error = errno, .cancel_state = PTHREAD_CANCEL_ENABLE};
-    if (pthread_setcancelstate)
+    struct guard guard = {errno, PTHREAD_CANCEL_ENABLE, PTHREAD_CANCEL_DEFERRED};
+    if (pthread_setcancelstate && pthread_setcanceltype) {
         pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &guard.cancel_state);
+        pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, &guard.cancel_type);
+    }
     return guard;
 }
 
 void guard_leave(struct guard guard) {
-    if (pthread_setcancelstate)
+    if (pthread_setcancelstate && pthread_setcanceltype) {
         pthread_setcancelstate(guard.cancel_state, NULL);
+        pthread_setcanceltype(guard.cancel_type, NULL); /* where it is asynchronous, what came meanwhile acts here */
+    }
     errno = guard.error;
 }

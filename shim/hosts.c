@@ -1,9 +1,11 @@
-/* The names of /etc/hosts as a set of hashes. A hit sends the call to libc, so a false hit costs a little time; a
- * missed name would be wrong, so a file with more names than the set takes sends every call to libc. */
+/* The names and addresses of /etc/hosts as a set of hashes. A hit sends the call to libc, so a false hit costs a little
+ * time; a missed one would be wrong, so a file with more of them than the set takes sends every call to libc. */
 #include "lookup.h"
+#include <arpa/inet.h>
 #include <stdatomic.h>
+#include <string.h>
 
-#define NAMES_MAX (HOSTS_SLOTS / 2)
+#define ENTRIES_MAX (HOSTS_SLOTS / 2)
 
 static const uint64_t SEED = 0x6a09e667f3bcc908u; /* the square root of 2 */
 
@@ -25,17 +27,44 @@ uint64_t name_hash(const char *name) {
     return key_hash(key);
 }
 
+/* Of an IPv6 address, or an IPv4 one mapped. */
+uint64_t address_hash(const uint8_t address[16]) {
+    uint64_t hash = mix(address, 16, ~SEED, SEED);
+    return hash ? hash : 1;
+}
+
+void map_v4(const uint8_t v4[4], uint8_t address[16]) {
+    memset(address, 0, 10);
+    memset(address + 10, 0xff, 2);
+    memcpy(address + 12, v4, 4);
+}
+
+/* Reads at least what either libc does: musl knows scopes, and addresses as inet_aton has them. */
+static bool read_address(char *word, uint8_t address[16]) {
+    struct in_addr v4;
+    char *scope = strchr(word, '%');
+    if (scope)
+        *scope = '\0';
+    if (inet_pton(AF_INET6, word, address) == 1)
+        return true;
+    if (!inet_aton(word, &v4))
+        return false;
+    map_v4((const uint8_t *)&v4, address);
+    return true;
+}
+
 void hosts_read(struct words *words, struct hosts *hosts) {
     for (size_t i = 0; i < HOSTS_SLOTS; i++)
         if (atomic_load_explicit(&hosts->hashes[i], memory_order_relaxed)) /* leaves untouched pages unallocated */
             atomic_store_explicit(&hosts->hashes[i], 0, memory_order_relaxed);
     words->hash_anywhere = true;
-    size_t names = 0;
+    size_t entries = 0;
     char word[WORD_BYTES];
-    while (names < NAMES_MAX && next_word(words, word)) {
-        if (words->first)
+    while (entries < ENTRIES_MAX && next_word(words, word)) {
+        uint8_t address[16];
+        if (words->first && !read_address(word, address))
             continue;
-        uint64_t hash = name_hash(word);
+        uint64_t hash = words->first ? address_hash(address) : name_hash(word);
         size_t slot = hash % HOSTS_SLOTS;
         uint64_t seen;
         while ((seen = atomic_load_explicit(&hosts->hashes[slot], memory_order_relaxed)) && seen != hash)
@@ -43,9 +72,9 @@ void hosts_read(struct words *words, struct hosts *hosts) {
         if (seen)
             continue;
         atomic_store_explicit(&hosts->hashes[slot], hash, memory_order_relaxed);
-        names++;
+        entries++;
     }
-    atomic_store_explicit(&hosts->overflow, names == NAMES_MAX, memory_order_relaxed);
+    atomic_store_explicit(&hosts->overflow, entries == ENTRIES_MAX, memory_order_relaxed);
 }
 
 bool hosts_has(const struct hosts *hosts, uint64_t hash) {

@@ -1,8 +1,10 @@
 /* The map of this folder. A call comes in at getaddrinfo.c or gethostbyname.c; eligible.c decides whether the cache may
- * answer it, as the container's own files (view.c) and the user (settings.c) have it; table.c looks into the published
- * table (map.c), else client.c asks the server; answer.c reads the record; order.c sorts as this libc sorts, by what
- * routes.c keeps; addrinfo.c and hostent.c give the result this libc's shape. Whatever is not ours or goes wrong is
- * handed to the real function (real.c). */
+ * answer it, as the container's own files (view.c) and the user (settings.c) have it; search.c goes through the names
+ * of its search list; table.c looks into the published table (map.c), else client.c asks the server; answer.c reads the
+ * record; order.c sorts as this libc sorts, by what routes.c keeps; addrinfo.c and hostent.c give the result this
+ * libc's shape. Whatever is not ours or goes wrong is handed to the real function (real.c). The name of an address is
+ * wanted at gethostbyaddr.c and getnameinfo.c; reverse.c does for them what eligible.c does for names, and asks.
+ * dlopen.c stands apart: it keeps PHP's extensions from going past all of this. */
 #ifndef NAMEWELL_LOOKUP_H
 #define NAMEWELL_LOOKUP_H
 
@@ -27,21 +29,27 @@ _Static_assert(sizeof(void *) == 8, "x86-64 and arm64 only");
 /* Our own verdict of a call, beside the EAI_* codes (small negative numbers) and 0: the real function shall answer. */
 #define TO_LIBC 0x4e57
 
-/* claim.c */
+/* claim.c: so that not all do the same work at once. It protects no data: a claim may be taken over, and then two are
+ * at it; what they write has to stand that. */
 enum claim { CLAIM_BUSY, CLAIM_FREE, CLAIM_INHERITED };
 enum claim claim(_Atomic uint64_t *holder);
 void release(_Atomic uint64_t *holder);
 #define CLAIMANT_MS_MAX 20
 bool await_claimant(_Atomic uint64_t *holder, int *waited_ms);
+bool take(_Atomic uint64_t *writing_since, uint64_t now);
 
 /* settings.c: what the environment and our own place say; read once */
 #define BYPASS_BYTES 4096
 #define SOCKET_PATH_BYTES 108
+#define VARIABLE_BYTES 512
 struct settings {
     bool off;
+    bool has_aliases;                                  /* glibc: HOSTALIASES */
+    enum { BY_PROGRAM, ALWAYS, NEVER } clear_deepbind; /* dlopen.c */
     char socket_path[SOCKET_PATH_BYTES];
     char table_path[SOCKET_PATH_BYTES + 3];
     char bypass[BYPASS_BYTES];
+    char local_domain[VARIABLE_BYTES], resolver_options[VARIABLE_BYTES]; /* glibc: LOCALDOMAIN, RES_OPTIONS */
 };
 const struct settings *settings(void);
 const char *own_socket(void);
@@ -55,15 +63,21 @@ enum real {
     REAL_GETHOSTBYNAME2,
     REAL_GETHOSTBYNAME_R,
     REAL_GETHOSTBYNAME2_R,
+    REAL_GETHOSTBYADDR,
+    REAL_GETHOSTBYADDR_R,
+    REAL_GETNAMEINFO,
+    REAL_DLOPEN,
     REAL_COUNT
 };
 void *real(enum real function);
 bool on_glibc(void);
+bool glibc_since(int minor);
 bool musl_tells_no_data(void);
+bool libc_is_next(void);
 
 /* guard.c: errno and cancellation, put back as they were. Around whatever may make a system call; a hit makes none. */
 struct guard {
-    int error, cancel_state;
+    int error, cancel_state, cancel_type;
 };
 struct guard guard_enter(void);
 void guard_leave(struct guard);
@@ -72,12 +86,12 @@ void guard_leave(struct guard);
 uint64_t now_ms(void);
 uint64_t tick_ms(void);
 
-/* words.c: the words of a small configuration file */
+/* words.c: the words of a small configuration file, or of a text */
 #define WORD_BYTES 256
 struct words {
     int fd;
     int at, end;
-    bool no_file;       /* read as if it were empty */
+    bool no_file;       /* there is no more than the buffer holds */
     bool hash_anywhere; /* '#' begins a comment everywhere, not only at the line's start */
     bool first;         /* the last word was its line's first */
     bool indented;
@@ -86,32 +100,41 @@ struct words {
     char buffer[512];
 };
 bool next_word(struct words *, char word[WORD_BYTES]);
+void words_of(struct words *, const char *text);
 
 /* view.c: what /etc tells this container's lookups, at most a second old */
 #define NAMESERVERS_MAX 3
 struct resolver {
     uint8_t ndots;
-    bool has_search;
+    uint8_t domain_count; /* of the search list */
+    bool odd_search;      /* not to be taken as it stands */
+    bool no_aaaa;
     bool changes_answers; /* an option that the cache does not know how to obey */
     bool has_loopback;
     uint8_t nameserver_count;
     uint32_t nameservers[NAMESERVERS_MAX]; /* 0 where it is IPv6 */
 };
+#define DOMAINS_MAX (NW_CANDIDATES_MAX - 1)
+struct domains { /* each a length, text and zeros */
+    _Atomic uint64_t words[DOMAINS_MAX][WORD_BYTES / 8];
+};
 struct switches {
-    bool plain;     /* nsswitch.conf, host.conf: names are looked up in files, then in the DNS */
-    bool local;     /* a module answers names without a dot by itself */
+    bool plain; /* nsswitch.conf, host.conf: names are looked up in files, then in the DNS */
+    bool local; /* a module answers names without a dot by itself */
+    bool local_addresses;
     bool own_order; /* gai.conf */
 };
 struct facts {
-    bool named_here; /* in /etc/hosts, or this machine's own name */
+    bool named_here; /* in /etc/hosts, be it a name or an address, or this machine's own name */
     struct resolver resolver;
     struct switches switches;
-    bool has_own_domain; /* the host name has a domain part */
+    uint32_t view; /* which one this was */
 };
-bool view_look(uint64_t name_hash, uint64_t now, struct facts *);
+size_t view_domain(uint32_t view, unsigned index, char *into, size_t room);
+bool view_look(uint64_t hash, uint64_t now, struct facts *);
 
 /* hosts.c, resolvconf.c, switches.c: readers of single files, used by view.c */
-#define HOSTS_SLOTS 4096
+#define HOSTS_SLOTS 8192
 struct hosts {
     _Atomic bool overflow;
     _Atomic uint64_t hashes[HOSTS_SLOTS];
@@ -119,10 +142,13 @@ struct hosts {
 #define KEY_BYTES 272 /* a length, 253 of name, and zeros to spare */
 uint64_t key_hash(const uint8_t *key);
 uint64_t name_hash(const char *name);
+uint64_t address_hash(const uint8_t address[16]);
+void map_v4(const uint8_t v4[4], uint8_t address[16]);
 void hosts_read(struct words *, struct hosts *);
-bool hosts_has(const struct hosts *, uint64_t name_hash);
-void resolvconf_read(struct words *, struct resolver *);
+bool hosts_has(const struct hosts *, uint64_t hash);
 void resolvconf_default(struct resolver *);
+void resolvconf_read(struct words *, struct resolver *, struct domains *);
+void resolvconf_finish(struct resolver *, struct domains *, const char *own_domain);
 void nsswitch_read(struct words *, struct switches *);
 void hostconf_read(struct words *, struct switches *);
 void gaiconf_read(struct words *, struct switches *);
@@ -133,14 +159,27 @@ struct question {
     bool negative_is_final; /* or else libc is asked as well, for it may know more */
     bool failure_is_final;
     bool own_order;                      /* by gai.conf */
+    bool no_aaaa;                        /* by resolv.conf: IPv6 addresses are not to be looked up */
+    uint8_t asked_length;                /* without the final dot */
+    uint8_t candidate_count;             /* 1 at least */
+    uint8_t as_is;                       /* which of the candidates the name itself is: the first or the last */
+    uint8_t candidate;                   /* which of them the names below are of */
+    uint32_t view;                       /* the others end in its domains */
     uint64_t now;                        /* tick_ms() */
-    uint64_t hash;                       /* key_hash() */
-    char spelled[NW_NAME_BYTES_MAX + 1]; /* without the final dot */
+    uint64_t hash;                       /* key_hash() of the name itself */
+    char spelled[NW_NAME_BYTES_MAX + 2]; /* without the final dot */
     /* In lower case, its length before it and zeros to a multiple of 16 after it: the key of the table. */
     _Alignas(16) uint8_t length;
     char name[KEY_BYTES - 1];
 };
 bool eligible(const char *name, struct question *);
+bool is_bypassed(const struct question *, const char *list);
+bool resolver_changed(const struct resolver *file, const struct question *);
+
+/* name.c */
+bool name_read(const char *name, struct question *, unsigned *dots, bool *absolute);
+void name_fold(struct question *, size_t from, size_t length);
+bool name_is_domain(const char *text, size_t length);
 
 /* answer.c */
 struct answer {
@@ -151,17 +190,26 @@ struct answer {
     uint16_t generation;
     uint64_t expires_ms, refresh_ms;
     const uint8_t *chain; /* u8 length and text, chain_count times */
-    const uint8_t *data;
+    const uint8_t *data;  /* of PTR: u8 length and text, count times */
 };
 uint64_t mix(const uint8_t *bytes, size_t length, uint64_t seed_a, uint64_t seed_b);
 size_t answer_read(const uint8_t *record, size_t available, const char *name, size_t name_length, uint16_t type,
                    struct answer *);
 const uint8_t *chain_next(const uint8_t *name);
 
-/* What is known of a question: from the table two slots' copies in `small`, from the server a frame. */
+/* What is known of a question: from the table two slots' copies in `small`, from the server a frame. The n-th answer is
+ * for the n-th bit of `families`. */
 #define SMALL_REPLY_BYTES 1024
+#define TYPES_MAX 3
+static const uint16_t TYPES[TYPES_MAX] = {NW_TYPE_A, NW_TYPE_AAAA, NW_TYPE_PTR};
+_Static_assert(NW_FAMILY_A == 1 << 0 && NW_FAMILY_AAAA == 1 << 1 && NW_FAMILY_PTR == 1 << 2, "in the order of TYPES");
 struct reply {
-    struct answer a, aaaa;
+    union {
+        struct answer answers[TYPES_MAX];
+        struct {
+            struct answer a, aaaa, ptr;
+        };
+    };
     uint8_t *large;
     _Alignas(8) uint8_t small[SMALL_REPLY_BYTES];
 };
@@ -188,12 +236,17 @@ enum server map_server(uint64_t *heartbeat_ms);
 /* table.c */
 bool table_find(const struct question *, uint8_t families, struct reply *);
 
+/* search.c */
+bool candidate(struct question *, unsigned index);
+bool find(struct question *, uint8_t families, struct reply *);
+
 /* usage.c: what the server cannot see of hits in the table, told to it */
 void usage_note(const uint8_t *epoch, uint32_t slot, uint16_t generation, bool is_due, uint64_t now);
 
 /* client.c */
-bool ask(const struct question *, uint8_t families, struct reply *);
+bool ask(struct question *, uint8_t families, struct reply *);
 void tell(uint8_t kind, uint8_t *frame, size_t length);
+void reply_begin(struct reply *);
 void reply_end(struct reply *);
 
 /* interfaces.c */
@@ -255,6 +308,12 @@ void addrinfo_free(struct addrinfo *);
 /* hostent.c */
 int hostent_write(const struct question *, const struct answer *, const struct destination *, struct hostent *,
                   char *buffer, size_t size);
+
+/* reverse.c */
+bool is_mapped(const uint8_t v6[16]);
+bool eligible_address(int family, const uint8_t *address, struct question *);
+int name_find(int family, const uint8_t *address, struct question *);
+int failure_tell(int outcome);
 
 /* canonical.c: the name at the end of the chain, as this libc chooses it; into a buffer of NW_NAME_BYTES_MAX + 1 */
 const char *canonical_of(const struct question *, const struct answer *, char *buffer);

@@ -21,6 +21,10 @@ static const struct {
     [REAL_GETHOSTBYNAME2] = {"gethostbyname2", (void *)gethostbyname2},
     [REAL_GETHOSTBYNAME_R] = {"gethostbyname_r", (void *)gethostbyname_r},
     [REAL_GETHOSTBYNAME2_R] = {"gethostbyname2_r", (void *)gethostbyname2_r},
+    [REAL_GETHOSTBYADDR] = {"gethostbyaddr", (void *)gethostbyaddr},
+    [REAL_GETHOSTBYADDR_R] = {"gethostbyaddr_r", (void *)gethostbyaddr_r},
+    [REAL_GETNAMEINFO] = {"getnameinfo", (void *)getnameinfo},
+    [REAL_DLOPEN] = {"dlopen", (void *)dlopen},
 };
 
 struct table {
@@ -173,8 +177,57 @@ bool on_glibc(void) {
     return which_libc() == GLIBC;
 }
 
+/* glibc 2.minor or later. */
+bool glibc_since(int minor) {
+    if (!on_glibc() || !gnu_get_libc_version)
+        return false;
+    const char *version = gnu_get_libc_version();
+    if (strncmp(version, "2.", 2) != 0)
+        return true;
+    int own = 0;
+    for (const char *digit = version + 2; *digit >= '0' && *digit <= '9' && own < 1000; digit++)
+        own = own * 10 + (*digit - '0');
+    return own >= minor;
+}
+
 bool musl_tells_no_data(void) {
     return which_libc() == MUSL_WITH_NO_DATA;
+}
+
+struct gap {
+    bool passed_ourselves, is_filled;
+};
+
+static int search_gap(struct dl_phdr_info *info, size_t size, void *argument) {
+    (void)size;
+    struct gap *gap = argument;
+    if (holds(info, FUNCTIONS)) {
+        gap->passed_ourselves = true;
+        return 0;
+    }
+    if (!gap->passed_ourselves || find_in_object(info, "__sanitizer_print_stack_trace")) /* it only watches */
+        return 0;
+    if (find_in_object(info, "getauxval"))
+        return 1;
+    for (enum real function = 0; function < REAL_COUNT; function++)
+        if (function != REAL_DLOPEN && find_in_object(info, FUNCTIONS[function].name))
+            gap->is_filled = true;
+    return gap->is_filled;
+}
+
+/* Another preloaded library between ourselves and libc has answers of its own: nss_wrapper's hosts, the addresses that
+ * proxychains and torsocks make up. */
+bool libc_is_next(void) {
+    enum { ASK, IS_NEXT, IS_NOT };
+    static _Atomic int known;
+    int which = atomic_load_explicit(&known, memory_order_relaxed);
+    if (which == ASK) {
+        struct gap gap = {false, false};
+        dl_iterate_phdr(search_gap, &gap);
+        which = gap.is_filled ? IS_NOT : IS_NEXT;
+        atomic_store_explicit(&known, which, memory_order_relaxed);
+    }
+    return which == IS_NEXT;
 }
 
 /* Done while the process has one thread. Later the loader's locks may be held: by a thread that loads a library whose
@@ -185,5 +238,6 @@ __attribute__((constructor)) static void find_all(void) {
     for (enum real function = 0; function < REAL_COUNT; function++)
         real(function);
     which_libc();
+    libc_is_next();
     own_socket();
 }

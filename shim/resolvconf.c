@@ -1,5 +1,6 @@
-/* /etc/resolv.conf: what changes answers. Servers, time-outs and the like are the cache server's own matter; the
- * nameservers are kept only to see whether they are local, and whether the application has set others. */
+/* /etc/resolv.conf, and glibc's LOCALDOMAIN and RES_OPTIONS: what changes answers. Servers, time-outs and the like are
+ * the cache server's own matter; the nameservers are kept only to see whether they are local, and whether the
+ * application has set others. */
 #include "lookup.h"
 #include <arpa/inet.h>
 #include <string.h>
@@ -7,7 +8,10 @@
 #define NDOTS_MAX 15
 
 /* Options that make libc give other answers than the cache would. */
-static const char *const UNKNOWN_OPTIONS[] = {"no-aaaa", "inet6", "no-tld-query", "no_tld_query"};
+static const char *const UNKNOWN_OPTIONS[] = {"inet6", "no-tld-query", "no_tld_query"};
+
+#define OLD_DOMAINS_MAX 6         /* glibc before 2.26 */
+#define MUSL_SEARCH_BYTES_MAX 200 /* a line of 256 bytes or more is none to it; less, for we do not see the spaces */
 
 void resolvconf_default(struct resolver *resolver) {
     *resolver = (struct resolver){.ndots = 1};
@@ -17,6 +21,8 @@ static void read_option(const char *option, struct resolver *resolver) {
     for (size_t i = 0; i < sizeof UNKNOWN_OPTIONS / sizeof *UNKNOWN_OPTIONS; i++)
         if (strcmp(option, UNKNOWN_OPTIONS[i]) == 0)
             resolver->changes_answers = true;
+    if (strcmp(option, "no-aaaa") == 0 && glibc_since(36))
+        resolver->no_aaaa = true;
     if (strncmp(option, "ndots:", 6) != 0)
         return;
     if (option[6] < '0' || option[6] > '9')
@@ -25,6 +31,30 @@ static void read_option(const char *option, struct resolver *resolver) {
     for (const char *digit = option + 6; *digit >= '0' && *digit <= '9' && ndots <= NDOTS_MAX; digit++)
         ndots = ndots * 10 + (unsigned)(*digit - '0');
     resolver->ndots = ndots > NDOTS_MAX ? NDOTS_MAX : (uint8_t)ndots;
+}
+
+static void clear_search(struct resolver *resolver) {
+    resolver->domain_count = 0;
+    resolver->odd_search = false;
+}
+
+static void add_domain(struct resolver *resolver, struct domains *domains, const char *text) {
+    uint8_t packed[WORD_BYTES] = {0};
+    size_t length = strlen(text), most = on_glibc() && !glibc_since(26) ? OLD_DOMAINS_MAX : DOMAINS_MAX;
+    if (length > 1 && text[length - 1] == '.' && on_glibc()) /* musl keeps it in the canonical name */
+        length--;
+    if (length > NW_NAME_BYTES_MAX || !name_is_domain(text, length) || resolver->domain_count >= most) {
+        resolver->odd_search = true;
+        return;
+    }
+    packed[0] = (uint8_t)length;
+    memcpy(packed + 1, text, length);
+    for (size_t i = 0; i <= length / 8; i++) {
+        uint64_t word;
+        memcpy(&word, packed + 8 * i, sizeof word);
+        atomic_store_explicit(&domains->words[resolver->domain_count][i], word, memory_order_relaxed);
+    }
+    resolver->domain_count++;
 }
 
 static void read_nameserver(char *text, struct resolver *resolver) {
@@ -49,24 +79,39 @@ static void read_nameserver(char *text, struct resolver *resolver) {
     resolver->nameservers[resolver->nameserver_count++] = v4;
 }
 
-void resolvconf_read(struct words *words, struct resolver *resolver) {
-    enum { OTHER, SEARCH, OPTIONS, NAMESERVER } line = OTHER;
+void resolvconf_read(struct words *words, struct resolver *resolver, struct domains *domains) {
+    enum { OTHER, DOMAIN, SEARCH, OPTIONS, NAMESERVER } line = OTHER;
+    bool is_cleared = false;
+    size_t search_bytes = 0;
     char word[WORD_BYTES];
     while (next_word(words, word)) {
         if (words->first) {
             line = OTHER;
             if (words->indented)
                 continue; /* libc wants the keyword at the line's start */
-            if (strcmp(word, "search") == 0 || strcmp(word, "domain") == 0)
-                line = SEARCH;
-            else if (strcmp(word, "options") == 0)
+            if (strcmp(word, "search") == 0 || strcmp(word, "domain") == 0) { /* the last line wins */
+                line = word[0] == 'd' && on_glibc() ? DOMAIN : SEARCH;
+                is_cleared = !on_glibc(); /* to glibc a line without a domain is none */
+                if (is_cleared)
+                    clear_search(resolver);
+                search_bytes = 0;
+            }
+            if (strcmp(word, "options") == 0)
                 line = OPTIONS;
             else if (strcmp(word, "nameserver") == 0)
                 line = NAMESERVER;
             else if (strcmp(word, "sortlist") == 0)
                 resolver->changes_answers = true;
-        } else if (line == SEARCH) {
-            resolver->has_search = true;
+        } else if (line == SEARCH || line == DOMAIN) {
+            if (!is_cleared)
+                clear_search(resolver);
+            is_cleared = true;
+            add_domain(resolver, domains, word);
+            search_bytes += strlen(word) + 1;
+            if (search_bytes > MUSL_SEARCH_BYTES_MAX && !on_glibc())
+                resolver->odd_search = true;
+            if (line == DOMAIN) /* one word */
+                line = OTHER;
         } else if (line == OPTIONS) {
             read_option(word, resolver);
         } else if (line == NAMESERVER) {
@@ -77,5 +122,25 @@ void resolvconf_read(struct words *words, struct resolver *resolver) {
     if (resolver->nameserver_count == 0) { /* then libc asks 127.0.0.1 */
         resolver->nameservers[resolver->nameserver_count++] = htonl(INADDR_LOOPBACK);
         resolver->has_loopback = true;
+    }
+}
+
+/* What is not in the file: the environment's part, and without any search list this machine's own domain. */
+OWN_FRAME void resolvconf_finish(struct resolver *resolver, struct domains *domains, const char *own_domain) {
+    const struct settings *user = settings();
+    if (!on_glibc() || !user)
+        return;
+    struct words words;
+    char word[WORD_BYTES];
+    for (words_of(&words, user->resolver_options); next_word(&words, word);)
+        read_option(word, resolver);
+    if (user->local_domain[0]) {
+        clear_search(resolver);
+        for (words_of(&words, user->local_domain); next_word(&words, word);)
+            add_domain(resolver, domains, word);
+        if (strchr(" \t", user->local_domain[0]) || resolver->domain_count == 0) /* begins with an empty domain */
+            resolver->odd_search = true;
+    } else if (resolver->domain_count == 0 && !resolver->odd_search && own_domain[0]) {
+        add_domain(resolver, domains, own_domain);
     }
 }

@@ -1,4 +1,5 @@
-/* The client's settings: DNS_CACHE_OFF=1, DNS_CACHE_DIR, DNS_CACHE_BYPASS. Read once, at the first lookup. */
+/* The client's settings: DNS_CACHE_OFF=1, DNS_CACHE_DIR, DNS_CACHE_BYPASS, DNS_CACHE_CLEAR_DEEPBIND. Read once, at the
+ * first lookup or dlopen with RTLD_DEEPBIND. */
 #include "lookup.h"
 #include <link.h>
 #include <stdatomic.h>
@@ -16,8 +17,7 @@ _Static_assert(sizeof(((struct settings *)0)->table_path) == SOCKET_PATH_BYTES -
                "whatever directory fits the one fits the other");
 
 /* Environment variables by which glibc's resolver gives other answers than the container's files say. */
-static const char *const LIBC_ONLY[] = {"LOCALDOMAIN",      "RES_OPTIONS",    "HOSTALIASES",
-                                        "RESOLV_HOST_CONF", "RESOLV_REORDER", "RESOLV_OVERRIDE_TRIM_DOMAINS"};
+static const char *const LIBC_ONLY[] = {"RESOLV_HOST_CONF", "RESOLV_REORDER", "RESOLV_OVERRIDE_TRIM_DOMAINS"};
 
 static int own_object(struct dl_phdr_info *info, size_t size, void *path) {
     (void)size;
@@ -30,6 +30,15 @@ static int own_object(struct dl_phdr_info *info, size_t size, void *path) {
         }
     }
     return 0;
+}
+
+/* False when it is longer than we keep. */
+static bool copy_variable(char into[VARIABLE_BYTES], const char *value) {
+    size_t length = value ? strlen(value) : 0;
+    if (length >= VARIABLE_BYTES)
+        return false;
+    memcpy(into, value ? value : "", length);
+    return true;
 }
 
 /* Puts `directory`, made absolute, and the socket's name in `into`; leaves it empty when that does not fit. */
@@ -76,10 +85,22 @@ void settings_read(struct settings *into, const char *(*get)(const char *), bool
     for (size_t i = 0; i < sizeof LIBC_ONLY / sizeof *LIBC_ONLY && on_glibc(); i++)
         if (get(LIBC_ONLY[i]))
             into->off = true;
+    if (on_glibc()) {
+        const char *domain = get("LOCALDOMAIN");
+        into->has_aliases = get("HOSTALIASES") != NULL;
+        if ((domain && !domain[0]) || !copy_variable(into->local_domain, domain) ||
+            !copy_variable(into->resolver_options, get("RES_OPTIONS")))
+            into->off = true; /* half of it would be worse than none */
+    }
+    if (!libc_is_next())
+        into->off = true;
+    const char *clear = get("DNS_CACHE_CLEAR_DEEPBIND");
+    if (clear && (strcmp(clear, "0") == 0 || strcmp(clear, "1") == 0))
+        into->clear_deepbind = clear[0] == '1' ? ALWAYS : NEVER;
     if (bypass) {
         size_t length = strlen(bypass);
         if (length >= sizeof into->bypass)
-            into->off = true; /* half a list would be worse than none */
+            into->off = true;
         else
             memcpy(into->bypass, bypass, length + 1);
     }
@@ -101,33 +122,47 @@ static const char *environment(const char *name) {
     return getenv(name);
 }
 
-static struct settings the_settings;
-static _Atomic bool ready;
+/* Each writer has a place of its own: whoever was stopped in the midst of it may go on when another has taken his claim
+ * over, or is left behind in the parent of a fork. */
+#define PLACES 3
+static struct settings places[PLACES];
+static const struct settings *_Atomic the_settings;
+
+static bool read_into_free_place(void) {
+    static _Atomic uint32_t taken;
+    uint32_t place = atomic_fetch_add(&taken, 1);
+    if (place >= PLACES) {
+        atomic_store(&taken, PLACES);
+        return false;
+    }
+    const struct settings *none = NULL;
+    settings_read(&places[place], environment, getauxval(AT_SECURE) != 0);
+    atomic_compare_exchange_strong(&the_settings, &none, &places[place]);
+    return true;
+}
 
 /* False when another thread does not come to an end with it. */
 OWN_FRAME static bool read_once(void) {
     static _Atomic uint64_t reader;
     for (int waited_ms = 0; claim(&reader) == CLAIM_BUSY;) {
         bool waited = await_claimant(&reader, &waited_ms);
-        if (atomic_load_explicit(&ready, memory_order_acquire))
+        if (atomic_load_explicit(&the_settings, memory_order_acquire))
             return true;
         if (!waited && waited_ms >= CLAIMANT_MS_MAX)
             return false;
     }
-    if (!atomic_load_explicit(&ready, memory_order_acquire)) {
-        settings_read(&the_settings, environment, getauxval(AT_SECURE) != 0);
-        atomic_store_explicit(&ready, true, memory_order_release);
-    }
+    bool is_read = atomic_load_explicit(&the_settings, memory_order_acquire) || read_into_free_place();
     release(&reader);
-    return true;
+    return is_read;
 }
 
 /* NULL when they are not there yet: that call goes to libc. */
 const struct settings *settings(void) {
-    if (atomic_load_explicit(&ready, memory_order_acquire))
-        return &the_settings;
+    const struct settings *known = atomic_load_explicit(&the_settings, memory_order_acquire);
+    if (known)
+        return known;
     struct guard guard = guard_enter();
     bool is_read = read_once();
     guard_leave(guard);
-    return is_read ? &the_settings : NULL;
+    return is_read ? atomic_load_explicit(&the_settings, memory_order_acquire) : NULL;
 }

@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* Besides files: modules that find a name in the DNS, and modules that know only names which we leave to libc anyway.
- */
+ * All but dns know addresses by themselves. */
 static const char *const DNS_MODULES[] = {"dns", "resolve"};
 static const char *const LOCAL_MODULES[] = {"myhostname", "mymachines",   "mdns",          "mdns4",
                                             "mdns6",      "mdns_minimal", "mdns4_minimal", "mdns6_minimal"};
@@ -42,6 +42,7 @@ void nsswitch_read(struct words *words, struct switches *switches) {
             continue;
         }
         after_files = strcmp(text, "files") == 0;
+        switches->local_addresses |= !after_files && strcmp(text, "dns") != 0;
         if (one_of(text, DNS_MODULES, sizeof DNS_MODULES / sizeof *DNS_MODULES))
             has_dns = true;
         else if (one_of(text, LOCAL_MODULES, sizeof LOCAL_MODULES / sizeof *LOCAL_MODULES))

@@ -61,22 +61,21 @@ static void note(const struct map *map, const struct question *question, uint32_
                question->now);
 }
 
-/* True: the reply holds a fresh answer for each family. */
+/* True: the reply holds a fresh answer for each family, of which there are two at most. */
 bool table_find(const struct question *question, uint8_t families, struct reply *reply) {
-    reply->large = NULL;
-    reply->a.outcome = reply->aaaa.outcome = NW_OUTCOME_EMPTY;
+    reply_begin(reply);
     const struct map *map = map_find(question->now);
     if (!map)
         return false;
-    uint32_t a = NO_SLOT, aaaa = NO_SLOT;
-    if (families & NW_FAMILY_A && (a = look(map, question, NW_TYPE_A, reply->small, &reply->a)) == NO_SLOT)
-        return false;
-    if (families & NW_FAMILY_AAAA &&
-        (aaaa = look(map, question, NW_TYPE_AAAA, reply->small + NW_SLOT_BYTES, &reply->aaaa)) == NO_SLOT)
-        return false;
-    if (a != NO_SLOT)
-        note(map, question, a, &reply->a);
-    if (aaaa != NO_SLOT)
-        note(map, question, aaaa, &reply->aaaa);
+    uint32_t slots[TYPES_MAX];
+    uint8_t *copy = reply->small;
+    for (unsigned left = families; left; left &= left - 1) {
+        int i = __builtin_ctz(left);
+        if ((slots[i] = look(map, question, TYPES[i], copy, &reply->answers[i])) == NO_SLOT)
+            return false;
+        copy += NW_SLOT_BYTES;
+    }
+    for (unsigned left = families; left; left &= left - 1)
+        note(map, question, slots[__builtin_ctz(left)], &reply->answers[__builtin_ctz(left)]);
     return true;
 }

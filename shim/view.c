@@ -1,5 +1,8 @@
-/* What the container's files say, kept in one static region, looked at again at most once a second. A sequence number,
- * odd while somebody writes, lets readers pass without a lock: who reads a torn view, or none, goes to libc. */
+/* What the container's files say, looked at again at most once a second. Views are written whole into a static region
+ * that belongs to its writer alone, and then made the present one; a region that its writer was thrown out of by a
+ * siglongjmp, or that was being written in the parent at a fork, is lost for good, since nobody can know that its
+ * writer will not go on. A region's sequence number, odd while it is written, lets readers pass without a lock: who
+ * reads a torn view, or none, goes to libc. */
 #include "lookup.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -27,17 +30,29 @@ struct identity {
     struct timespec modified, changed;
 };
 
-static struct {
-    _Atomic uint64_t writer;
-    _Atomic uint32_t sequence;
-    _Atomic bool complete;
-    _Atomic uint64_t looked_at_ms; /* 0: never */
+/* One may be the present one, one be written, and two be lost. */
+#define VIEWS 4
+
+struct known {
+    bool complete;
     struct identity identities[FILE_COUNT];
+    uint64_t own_names[2]; /* hashes of the host name, whole and without its domain */
+    struct facts facts;    /* but for named_here and view */
+    char own_domain[sizeof(((struct utsname *)0)->nodename)];
+};
+#define KNOWN_WORDS ((sizeof(struct known) + 7) / 8)
+
+static struct view {
+    _Atomic bool taken;
+    _Atomic uint32_t sequence;
+    _Atomic uint64_t known[KNOWN_WORDS];
     struct hosts hosts;
-    struct facts facts; /* but for named_here; each file writes its own part */
-    struct switches by_file[FILE_COUNT];
-    _Atomic uint64_t own_names[2]; /* hashes of the host name, whole and without its domain */
-} view;
+    struct domains domains;
+} views[VIEWS];
+
+static _Atomic uint64_t looker;       /* keeps two from looking at once, which would be a waste and no harm */
+static _Atomic uint64_t looked_at_ms; /* 0: never */
+static _Atomic uint32_t present;      /* how many there have been, and the last one's place; 0: none */
 
 static bool same(const struct identity *a, const struct identity *b) {
     if (!a->known || !b->known || a->absent != b->absent)
@@ -67,30 +82,35 @@ static bool identify(const char *path, int fd, struct identity *identity) {
     return true;
 }
 
-static void parse(enum file file, struct words *words) {
+static void read_words(enum file file, struct words *words, struct known *known, struct view *view) {
+    struct switches switches = {.plain = true};
     switch (file) {
     case HOSTS:
-        hosts_read(words, &view.hosts);
-        break;
+        hosts_read(words, &view->hosts);
+        return;
     case RESOLV_CONF:
-        resolvconf_default(&view.facts.resolver);
-        resolvconf_read(words, &view.facts.resolver);
+        resolvconf_default(&known->facts.resolver);
+        resolvconf_read(words, &known->facts.resolver, &view->domains);
+        return;
+    case NSSWITCH_CONF:
+        nsswitch_read(words, &switches);
+        known->facts.switches.local = switches.local;
+        known->facts.switches.local_addresses = switches.local_addresses;
+        break;
+    case HOST_CONF:
+        hostconf_read(words, &switches);
         break;
     default:
-        view.by_file[file] = (struct switches){.plain = true};
-        if (file == NSSWITCH_CONF)
-            nsswitch_read(words, &view.by_file[file]);
-        else if (file == HOST_CONF)
-            hostconf_read(words, &view.by_file[file]);
-        else
-            gaiconf_read(words, &view.by_file[file]);
+        gaiconf_read(words, &switches);
+        known->facts.switches.own_order = switches.own_order;
+        return;
     }
+    known->facts.switches.plain &= switches.plain;
 }
 
-/* Reads one file again; an absent one as if it were empty. The identity is taken from the descriptor before the
- * reading, so that a later change shows. */
-OWN_FRAME static bool read_again(enum file file) {
-    view.identities[file].known = false;
+/* An absent file is read as if it were empty. The identity is taken from the descriptor before the reading, so that a
+ * later change shows. */
+OWN_FRAME static bool read_file(enum file file, struct known *known, struct view *view) {
     struct identity opened = {.known = true, .absent = true};
     struct words words = {.fd = open(PATHS[file], O_RDONLY | O_CLOEXEC)};
     words.no_file = words.fd < 0;
@@ -98,98 +118,177 @@ OWN_FRAME static bool read_again(enum file file) {
         return false;
     bool good = words.no_file || identify(NULL, words.fd, &opened);
     if (good)
-        parse(file, &words);
+        read_words(file, &words, known, view);
     if (!words.no_file)
         close(words.fd);
     if (!good || words.failed)
         return false;
-    view.identities[file] = opened;
+    known->identities[file] = opened;
     return true;
 }
 
-/* This machine's name, whole and without its domain. Returns whether it has one. */
-OWN_FRAME static bool read_own_names(uint64_t hashes[2]) {
+/* This machine's name, whole and without its domain. */
+OWN_FRAME static void read_own_names(struct known *known) {
     struct utsname machine;
     if (uname(&machine) != 0)
         machine.nodename[0] = '\0';
     char *dot = strchr(machine.nodename, '.');
-    hashes[0] = name_hash(machine.nodename);
-    bool has_domain = dot && dot[1];
+    known->own_names[0] = name_hash(machine.nodename);
+    memcpy(known->own_domain, dot ? dot + 1 : "", dot ? strlen(dot) : 1);
     if (dot)
         *dot = '\0';
-    hashes[1] = name_hash(machine.nodename);
-    return has_domain;
+    known->own_names[1] = name_hash(machine.nodename);
 }
 
-static void look_again(void) {
-    bool stale[FILE_COUNT], complete = true, unchanged = true;
-    for (int file = 0; file < FILE_COUNT; file++) {
-        struct identity present;
-        stale[file] = !identify(PATHS[file], -1, &present) || !same(&view.identities[file], &present);
-        unchanged &= !stale[file];
+static void store(struct view *view, const struct known *known) {
+    uint64_t words[KNOWN_WORDS] = {0};
+    memcpy(words, known, sizeof *known);
+    for (size_t i = 0; i < KNOWN_WORDS; i++)
+        atomic_store_explicit(&view->known[i], words[i], memory_order_relaxed);
+}
+
+/* Copies so many bytes of what is known, from an offset that is a multiple of 8. */
+static void load(const struct view *view, size_t offset, void *into, size_t bytes) {
+    for (size_t at = 0; at < bytes; at += 8) {
+        uint64_t word = atomic_load_explicit(&view->known[(offset + at) / 8], memory_order_relaxed);
+        memcpy((uint8_t *)into + at, &word, bytes - at < 8 ? bytes - at : 8);
     }
-    uint64_t own_names[2];
-    bool has_own_domain = read_own_names(own_names);
-    if (unchanged && own_names[0] == atomic_load_explicit(&view.own_names[0], memory_order_relaxed))
-        return;
-    uint32_t sequence = atomic_load_explicit(&view.sequence, memory_order_relaxed) | 1;
-    atomic_store_explicit(&view.sequence, sequence, memory_order_relaxed);
+}
+_Static_assert(offsetof(struct known, identities) % 8 == 0 && offsetof(struct known, own_names) % 8 == 0 &&
+                   offsetof(struct known, facts) % 8 == 0,
+               "whole words are copied");
+
+/* The present view, as of a sequence number; NULL where there is none, or it is being written over. */
+static const struct view *begin(uint32_t *number, uint32_t *sequence) {
+    *number = atomic_load_explicit(&present, memory_order_acquire);
+    const struct view *view = &views[*number % VIEWS];
+    *sequence = atomic_load_explicit(&view->sequence, memory_order_acquire);
+    return *number == 0 || *sequence & 1 ? NULL : view;
+}
+
+static bool is_whole(const struct view *view, uint32_t sequence) {
+    atomic_thread_fence(memory_order_acquire);
+    return atomic_load_explicit(&view->sequence, memory_order_relaxed) == sequence;
+}
+
+/* Is everything as the present view has it? */
+OWN_FRAME static bool is_unchanged(const uint64_t own_names[2]) {
+    uint32_t number, sequence;
+    const struct view *view = begin(&number, &sequence);
+    if (!view)
+        return false;
+    uint64_t names_then[2] = {0};
+    load(view, offsetof(struct known, own_names), names_then, sizeof names_then);
+    bool unchanged = names_then[0] == own_names[0];
+    for (size_t file = 0; file < FILE_COUNT && unchanged; file++) {
+        struct identity now, then = {.known = false};
+        load(view, offsetof(struct known, identities) + file * sizeof then, &then, sizeof then);
+        unchanged = identify(PATHS[file], -1, &now) && same(&then, &now);
+    }
+    return unchanged && is_whole(view, sequence);
+}
+_Static_assert(sizeof(struct identity) % 8 == 0, "whole words are copied");
+
+static struct view *take_free(uint32_t number) {
+    for (uint32_t i = 0; i < VIEWS; i++)
+        if (!(number && i == number % VIEWS) && !atomic_exchange(&views[i].taken, true))
+            return &views[i];
+    return NULL;
+}
+
+OWN_FRAME static bool read_all(struct view *view, struct known *known) {
+    bool complete = true;
+    known->facts.switches.plain = true;
+    for (enum file file = 0; file < FILE_COUNT; file++)
+        complete &= read_file(file, known, view);
+    resolvconf_finish(&known->facts.resolver, &view->domains, known->own_domain);
+    return complete;
+}
+
+/* False when it came to nothing. Whoever was stopped in here while others went on finds that they did. */
+OWN_FRAME static bool look_again(void) {
+    struct known known = {.complete = false};
+    uint32_t number = atomic_load_explicit(&present, memory_order_acquire);
+    read_own_names(&known);
+    if (is_unchanged(known.own_names))
+        return true;
+    struct view *view = take_free(number);
+    if (!view)
+        return false;
+    uint32_t sequence = atomic_load_explicit(&view->sequence, memory_order_relaxed) | 1;
+    atomic_store_explicit(&view->sequence, sequence, memory_order_relaxed);
     atomic_thread_fence(memory_order_release);
-    for (int file = 0; file < FILE_COUNT; file++)
-        if (stale[file] && !read_again(file))
-            complete = false;
-    view.facts.switches.plain = view.by_file[NSSWITCH_CONF].plain && view.by_file[HOST_CONF].plain;
-    view.facts.switches.local = view.by_file[NSSWITCH_CONF].local;
-    view.facts.switches.own_order = view.by_file[GAI_CONF].own_order;
-    view.facts.has_own_domain = has_own_domain;
-    for (int i = 0; i < 2; i++)
-        atomic_store_explicit(&view.own_names[i], own_names[i], memory_order_relaxed);
-    atomic_store_explicit(&view.complete, complete, memory_order_relaxed);
-    atomic_store_explicit(&view.sequence, sequence + 1, memory_order_release);
+    known.complete = read_all(view, &known);
+    store(view, &known);
+    atomic_store_explicit(&view->sequence, sequence + 1, memory_order_release);
+    uint32_t own = (number / VIEWS + 1) * VIEWS + (uint32_t)(view - views);
+    bool is_present = atomic_compare_exchange_strong(&present, &number, own);
+    struct view *unused = is_present ? &views[number % VIEWS] : view;
+    if (!is_present || number)
+        atomic_store_explicit(&unused->taken, false, memory_order_release);
+    return is_present;
 }
 
 static void refresh(uint64_t now) {
-    uint64_t looked_at = atomic_load_explicit(&view.looked_at_ms, memory_order_acquire);
+    uint64_t looked_at = atomic_load_explicit(&looked_at_ms, memory_order_acquire);
     if (looked_at && (int64_t)(now - looked_at) < LOOK_AGAIN_MS)
         return;
     struct guard guard = guard_enter();
-    enum claim claimed = claim(&view.writer);
-    if (claimed != CLAIM_BUSY) {
-        if (claimed == CLAIM_INHERITED) { /* what the parent's thread left half done */
-            memset(view.identities, 0, sizeof view.identities);
-            atomic_store_explicit(&view.own_names[0], 0, memory_order_relaxed);
-        }
-        look_again();
-        atomic_store_explicit(&view.looked_at_ms, now ? now : 1, memory_order_release);
-        release(&view.writer);
+    if (claim(&looker) != CLAIM_BUSY) {
+        uint64_t looking_at = now ? now : 1;
+        if (look_again())
+            while (!looked_at || (int64_t)(looking_at - looked_at) > 0) /* never back */
+                if (atomic_compare_exchange_strong(&looked_at_ms, &looked_at, looking_at))
+                    break;
+        release(&looker);
     }
     guard_leave(guard);
 }
 
 static bool look(uint64_t now, uint64_t hash, struct facts *facts) {
-    if (now > atomic_load_explicit(&view.looked_at_ms, memory_order_acquire) + TOO_OLD_MS)
+    if (now > atomic_load_explicit(&looked_at_ms, memory_order_acquire) + TOO_OLD_MS)
         return false;
-    uint32_t before = atomic_load_explicit(&view.sequence, memory_order_acquire);
-    if (before == 0 || before & 1 || !atomic_load_explicit(&view.complete, memory_order_relaxed))
+    uint32_t number, sequence;
+    const struct view *view = begin(&number, &sequence);
+    if (!view)
         return false;
-    *facts = view.facts;
-    facts->named_here = hosts_has(&view.hosts, hash);
-    for (int i = 0; i < 2; i++)
-        if (atomic_load_explicit(&view.own_names[i], memory_order_relaxed) == hash)
-            facts->named_here = true;
-    atomic_thread_fence(memory_order_acquire);
-    return atomic_load_explicit(&view.sequence, memory_order_relaxed) == before;
+    bool complete;
+    uint64_t own_names[2] = {0};
+    load(view, offsetof(struct known, complete), &complete, sizeof complete);
+    load(view, offsetof(struct known, own_names), own_names, sizeof own_names);
+    load(view, offsetof(struct known, facts), facts, sizeof *facts);
+    facts->view = number;
+    facts->named_here = hosts_has(&view->hosts, hash) || own_names[0] == hash || own_names[1] == hash;
+    return is_whole(view, sequence) && complete;
 }
 
-/* What is true for a name of this hash. False: nobody knows just now. */
+/* What is true for a name or address of this hash. False: nobody knows just now. */
 bool view_look(uint64_t hash, uint64_t now, struct facts *facts) {
     refresh(now);
     if (look(now, hash, facts))
         return true;
     struct guard guard = guard_enter();
     int waited_ms = 0;
-    while (await_claimant(&view.writer, &waited_ms) && !look(now, hash, facts))
+    while (await_claimant(&looker, &waited_ms) && !look(now, hash, facts))
         ;
     guard_leave(guard);
     return look(now, hash, facts); /* the writer may have ended since */
+}
+
+/* A domain of the search list as it was in that view, without a final NUL; its length, or 0 when it does not fit or
+ * another view is the present one by now. */
+size_t view_domain(uint32_t number, unsigned index, char *into, size_t room) {
+    const struct domains *domains = &views[number % VIEWS].domains;
+    uint8_t packed[WORD_BYTES];
+    size_t length = 0;
+    for (size_t i = 0; i <= length / 8; i++) {
+        uint64_t word = atomic_load_explicit(&domains->words[index][i], memory_order_relaxed);
+        memcpy(packed + 8 * i, &word, sizeof word);
+        length = packed[0];
+    }
+    atomic_thread_fence(memory_order_acquire);
+    if (length > room || atomic_load_explicit(&present, memory_order_relaxed) != number)
+        return 0;
+    memcpy(into, packed + 1, length);
+    return length;
 }

@@ -5,10 +5,10 @@
 #include <unistd.h>
 
 static int next_byte(struct words *words) {
-    if (words->no_file)
-        return -1;
     if (words->at == words->end) {
         ssize_t got;
+        if (words->no_file)
+            return -1;
         do
             got = read(words->fd, words->buffer, sizeof words->buffer);
         while (got < 0 && errno == EINTR);
@@ -24,6 +24,15 @@ static int next_byte(struct words *words) {
 
 static bool is_space(int byte) {
     return byte == ' ' || (byte >= '\t' && byte <= '\r');
+}
+
+/* Of as much of it as the buffer holds. */
+void words_of(struct words *words, const char *text) {
+    *words = (struct words){.fd = -1, .no_file = true};
+    while (words->end < (int)sizeof words->buffer && text[words->end]) {
+        words->buffer[words->end] = text[words->end];
+        words->end++;
+    }
 }
 
 bool next_word(struct words *words, char word[WORD_BYTES]) {

@@ -1,6 +1,7 @@
 // The frames of dns.sock, as drawn in assembly/layout.ts: bytes in, value out; no socket here.
 import * as layout from "../assembly/layout.ts";
 import { normalName } from "./name.ts";
+import type { SearchRule } from "./search.ts";
 
 export interface QuestionFrame {
   readonly kind: "question";
@@ -8,6 +9,7 @@ export interface QuestionFrame {
   readonly families: number;
   /** In the order of the search list; lower case. */
   readonly candidates: readonly string[];
+  readonly rule: SearchRule;
 }
 export interface UseFrame {
   readonly kind: "touch" | "hits";
@@ -71,6 +73,11 @@ function decodeQuestion(frame: Buffer): QuestionFrame | undefined {
   const isForward = families !== 0 && (families & ~(layout.FAMILY_A | layout.FAMILY_AAAA)) === 0;
   if (!isForward && families !== layout.FAMILY_PTR) return undefined;
   if (count === 0 || count > layout.CANDIDATES_MAX) return undefined;
+  const search = frame.readUInt8(layout.QUESTION_SEARCH);
+  const rule = {
+    asIsFirst: (search & layout.SEARCH_AS_IS_FIRST) !== 0,
+    endsAtNoData: (search & layout.SEARCH_ENDS_AT_NO_DATA) !== 0,
+  };
   const candidates: string[] = [];
   let at = layout.QUESTION_NAMES;
   for (let i = 0; i < count; i++) {
@@ -81,7 +88,7 @@ function decodeQuestion(frame: Buffer): QuestionFrame | undefined {
     candidates.push(name);
     at = end;
   }
-  return at === frame.length ? { kind: "question", families, candidates } : undefined;
+  return at === frame.length ? { kind: "question", families, candidates, rule } : undefined;
 }
 
 function decodeUses(frame: Buffer, kind: UseFrame["kind"]): UseFrame | undefined {

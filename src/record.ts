@@ -40,9 +40,14 @@ export function refreshAtMsOf(record: Uint8Array): number {
   return Number(view(record).getBigUint64(RECORD_REFRESH_AT_MS, true));
 }
 
+/** How many names the CNAME chain has after the question's. */
+export function chainCountOf(record: Uint8Array): number {
+  return record[RECORD_CHAIN_COUNT] as number;
+}
+
 /** The question's name, then those of the CNAME chain; the last is the canonical name. */
 export function namesOf(record: Uint8Array): string[] {
-  return texts(record, RECORD_NAMES, (record[RECORD_CHAIN_COUNT] as number) + 1);
+  return texts(record, RECORD_NAMES, chainCountOf(record) + 1);
 }
 
 /** The data as text: addresses, or names for PTR. */

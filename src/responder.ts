@@ -16,7 +16,7 @@ import {
   type Refusal,
 } from "./protocol.ts";
 import type { Resolver } from "./resolver.ts";
-import { type Found, search } from "./search.ts";
+import { type Found, PLAIN_SEARCH, search } from "./search.ts";
 import { textAnswer, textError } from "./textline.ts";
 import type { Usage } from "./usage.ts";
 
@@ -51,18 +51,19 @@ export function createResponder({ resolve, usage, timeoutMs, counters, log }: Re
     respondToLine(line) {
       const name = normalName(line);
       if (name === undefined) return { bytes: textError(JSON.stringify(line), "not a name") };
-      const found = find({ kind: "question", families: FAMILY_A | FAMILY_AAAA, candidates: [name] });
+      const families = FAMILY_A | FAMILY_AAAA;
+      const found = find({ kind: "question", families, candidates: [name], rule: PLAIN_SEARCH });
       const text = ({ records }: Found) => ({ bytes: textAnswer(name, records) });
       return found instanceof Promise ? found.then(text) : text(found);
     },
     respondToMalformed: () => refuse("malformed"),
   };
 
-  function find({ families, candidates }: QuestionFrame): Found | Promise<Found> {
+  function find({ families, candidates, rule }: QuestionFrame): Found | Promise<Found> {
     counters.questions++;
-    log.gotMessage(candidates[0] as string);
+    log.gotMessage(candidates.at(rule.asIsFirst ? 0 : -1) as string); // as the application wrote it
     const types = FAMILIES.filter(({ bit }) => families & bit).map(({ type }) => type);
-    return search(resolve, candidates, types);
+    return search(resolve, candidates, types, rule);
   }
 
   function answer({ families }: QuestionFrame, { candidate, records }: Found): Response {

@@ -17,7 +17,6 @@
 #define AAAA_MAX 5
 #define TTL_MS 3600000u
 
-static const uint16_t TYPES[2] = {NW_TYPE_A, NW_TYPE_AAAA};
 static const uint64_t SEED_A = 0x0123456789abcdefu, SEED_B = 0xfedcba9876543210u;
 static const uint64_t CHECKSUM_A = (uint64_t)NW_CHECKSUM_SEED_A_HIGH << 32 | NW_CHECKSUM_SEED_A_LOW;
 static const uint64_t CHECKSUM_B = (uint64_t)NW_CHECKSUM_SEED_B_HIGH << 32 | NW_CHECKSUM_SEED_B_LOW;

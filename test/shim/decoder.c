@@ -23,6 +23,13 @@ static unsigned use(const struct answer *answer) {
             sum += name[at];
     for (size_t i = 0; i < answer->count * data_bytes(answer->type); i++)
         sum += answer->data[i];
+    name = answer->data;
+    for (int i = 0; answer->type == NW_TYPE_PTR && i < answer->count; i++, name = chain_next(name)) {
+        if (!is_host_text(name + 1, name[0])) /* it goes out as a C string, into a buffer for the longest */
+            abort();
+        for (int at = 0; at <= name[0]; at++)
+            sum += name[at];
+    }
     return sum;
 }
 

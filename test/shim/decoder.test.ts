@@ -13,6 +13,13 @@ const good = sealedRecord({
   chain: ["web.example", "host.example"],
   addresses: ["192.0.2.1", "192.0.2.2"],
 });
+const REVERSE = "1.2.0.192.in-addr.arpa";
+const pointers = sealedRecord({
+  name: REVERSE,
+  type: "PTR",
+  chain: ["1.0/25.2.0.192.in-addr.arpa"],
+  addresses: ["www.example", "other.example"],
+});
 const REFUSED = "0 outcome 0 chain 0 count 0 sum 0";
 
 function decode(lines: string[]): string[] {
@@ -25,8 +32,8 @@ const asRecord = (bytes: Buffer, name = "www.example", type = layout.TYPE_A) =>
   `record ${name} ${type} ${bytes.toString("hex") || "-"}`;
 
 /** The record with some bytes changed, and its checksum true again. */
-function changed(change: (bytes: Buffer) => void): Buffer {
-  const bytes = Buffer.from(good);
+function changed(change: (bytes: Buffer) => void, record = good): Buffer {
+  const bytes = Buffer.from(record);
   change(bytes);
   return seal(bytes);
 }
@@ -34,6 +41,37 @@ function changed(change: (bytes: Buffer) => void): Buffer {
 describe("answer_read", () => {
   it("reads a good record", () => {
     expect(decode([asRecord(good)])[0]).toMatch(`${good.length} outcome 1 chain 2 count 2 `);
+  });
+
+  it("reads the names of an address, behind a chain of any text", () => {
+    expect(decode([asRecord(pointers, REVERSE, layout.TYPE_PTR)])[0]).toMatch(
+      `${pointers.length} outcome 1 chain 1 count 2 `,
+    );
+  });
+
+  it("refuses names of an address that are unsound behind a true checksum", () => {
+    const { RECORD_CHAIN_COUNT, RECORD_DATA_COUNT, RECORD_DATA_OFFSET, RECORD_NAMES } = layout;
+    const offset = pointers.readUInt16LE(RECORD_DATA_OFFSET);
+    const second = offset + 1 + "www.example".length;
+    const unsound: ((bytes: Buffer) => void)[] = [
+      (bytes) => bytes.writeUInt16LE(0, RECORD_DATA_COUNT),
+      (bytes) => bytes.writeUInt16LE(3, RECORD_DATA_COUNT), // the zeros behind the last read as a name
+      (bytes) => bytes.writeUInt16LE(65535, RECORD_DATA_COUNT),
+      (bytes) => bytes.writeUInt16LE(RECORD_NAMES, RECORD_DATA_OFFSET), // the names before the data
+      (bytes) => bytes.writeUInt16LE(offset + 1, RECORD_DATA_OFFSET),
+      (bytes) => bytes.writeUInt16LE(pointers.length, RECORD_DATA_OFFSET),
+      (bytes) => bytes.writeUInt16LE(pointers.length - 1, RECORD_DATA_OFFSET),
+      (bytes) => bytes.writeUInt16LE(65535, RECORD_DATA_OFFSET),
+      (bytes) => bytes.writeUInt8(17, RECORD_CHAIN_COUNT),
+      (bytes) => bytes.writeUInt8(255, RECORD_NAMES + 1 + REVERSE.length), // a chain beyond the record
+      ...[0, 10, 12, 254, 255].map((length) => (bytes: Buffer) => bytes.writeUInt8(length, offset)),
+      ...[0, 254, 255].map((length) => (bytes: Buffer) => bytes.writeUInt8(length, second)),
+      ...["\0", " ", "/", "%", "A", "\xff", "\n"].flatMap((byte) =>
+        [offset + 1, second + 5].map((at) => (bytes: Buffer) => bytes.write(byte, at, "latin1")),
+      ),
+    ];
+    const lines = unsound.map((change) => asRecord(changed(change, pointers), REVERSE, layout.TYPE_PTR));
+    expect(new Set(decode(lines))).toEqual(new Set([REFUSED]));
   });
 
   it("reads every outcome but the empty and the unknown", () => {
@@ -99,6 +137,7 @@ describe("answer_read", () => {
     const lines = [1, 2, 3].flatMap((seed) => [
       `hammer 60000 ${seed} www.example ${layout.TYPE_A} ${good.toString("hex")}`,
       `hammer 60000 ${seed} www.example ${layout.TYPE_AAAA} ${six.toString("hex")}`,
+      `hammer 60000 ${seed} ${REVERSE} ${layout.TYPE_PTR} ${pointers.toString("hex")}`,
     ]);
     for (const line of decode(lines)) expect(line).toMatch(/^accepted [1-9]/); // or else nothing got past the checksum
   });

@@ -81,16 +81,125 @@ for (const libc of ["glibc", "musl"] as const) {
       expect(await answerers(["web.shop.svc.cluster.local"])).toEqual(["cache"]);
     });
 
-    it("libc, for a name that needs the search list", async () => {
-      await box.write("/etc/resolv.conf", `search search.example\n${PLAIN}`);
-      expect(await answerers(["single", "single.", "www.example"])).toEqual(["libc", "cache", "cache"]);
-      await box.write("/etc/resolv.conf", `${PLAIN}search nowhere.example\noptions ndots:3\n`);
-      expect(await answerers(["www.example", "a.b.c.example", "www.example."])).toEqual(["libc", "cache", "cache"]);
+    /** Which names the cache is asked for, by one call each. */
+    async function candidates(name: string, env: Record<string, string> = {}): Promise<string> {
+      const before = server.questions.length;
+      await answerers([name], env);
+      return server.questions
+        .slice(before)
+        .map(({ names }) => names.join(" "))
+        .join(" | ");
+    }
+
+    it("the cache, for all candidates of the search list at once, in this libc's order", async () => {
+      const one = glibc ? "a.b.test a.b.test.One.Example" : "a.b.test";
+      for (const [resolvConf, name, names] of [
+        ["search One.Example two.example", "Single", "single.one.example single.two.example single"],
+        ["search one.example two.example", "single.", "single"],
+        ["search One.Example", "a.B.test", one.toLowerCase()],
+        ["search one.example\noptions ndots:3", "a.b.test", "a.b.test.one.example a.b.test"],
+        ["search one.example\noptions ndots:2", "a.b.test", one.toLowerCase()],
+        ["search one.example\noptions ndots:3", "a.b.test.", "a.b.test"],
+        ["search one.example\noptions ndots:99", "a.b.test", "a.b.test.one.example a.b.test"],
+        [
+          "search one.example\ndomain two.example three.example",
+          "s",
+          glibc ? "s.two.example s" : "s.two.example s.three.example s",
+        ],
+        ["search one.example\nsearch", "s", glibc ? "s.one.example s" : "s"],
+        [" search one.example", "s", "s"],
+        ["search one.example\noptions ndots:0", "s", glibc ? "s s.one.example" : "s"],
+        [
+          `search ${Array.from({ length: 12 }, (_, i) => `d${i}.example`).join(" ")}`,
+          "s",
+          `${Array.from({ length: 12 }, (_, i) => `s.d${i}.example`).join(" ")} s`,
+        ],
+      ] as const) {
+        await box.write("/etc/resolv.conf", `${PLAIN}${resolvConf}\n`);
+        expect(await candidates(name), resolvConf).toBe(names);
+      }
     });
 
-    it("libc after the cache's no, where libc goes on with the search list", async () => {
-      await box.write("/etc/resolv.conf", `search nowhere.example\n${PLAIN}`);
-      expect(await answerers(["only.libc"])).toEqual([glibc ? "libc" : "-2"]);
+    it("the cache, whichever candidate it knows", async () => {
+      await box.write("/etc/resolv.conf", `search nowhere.example search.example\n${PLAIN}options ndots:3\n`);
+      expect(await answerers(["single", "www.example", "only.libc"])).toEqual(["cache", "cache", "-2"]);
+    });
+
+    it("libc, under a search list that is not to be taken as it stands", async () => {
+      const long = Array.from({ length: 9 }, () => `${"d".repeat(60)}.example`).join(" ");
+      for (const list of [
+        "one.example .",
+        ".search.example",
+        "s\u00fcch.example search.example",
+        "search.example a..b",
+      ]) {
+        await box.write("/etc/resolv.conf", `${PLAIN}search ${list}\n`);
+        expect(await candidates("single"), list).toBe("");
+        expect(await answerers(["www.example"]), list).toEqual(["cache"]);
+      }
+      await box.write("/etc/resolv.conf", `${PLAIN}search ${Array(32).fill("x.example").join(" ")}\n`);
+      expect(await candidates("single")).toBe("");
+      await box.write("/etc/resolv.conf", `${PLAIN}search ${long}\n`);
+      expect((await candidates("single")) === "").toBe(!glibc); // longer than musl reads a line
+      await box.write("/etc/resolv.conf", `${PLAIN}search search.example.\n`);
+      expect(await candidates("single")).toBe(glibc ? "single.search.example single" : "");
+      await box.write("/etc/resolv.conf", `${PLAIN}search search.example\n`);
+      expect(await candidates(`${"n".repeat(60)}.${"n".repeat(60)}.${"n".repeat(60)}.${"n".repeat(60)}`)).toBe(
+        glibc ? "" : `${"n".repeat(60)}.${"n".repeat(60)}.${"n".repeat(60)}.${"n".repeat(60)}`,
+      );
+    });
+
+    it("the domain of the host's name, where there is no other search list, on glibc", async () => {
+      const { stdout } = await box.run(
+        [
+          "unshare",
+          "-u",
+          "sh",
+          "-c",
+          `hostname box.search.example; echo getaddrinfo single 80 2 1 0 0 | env LD_PRELOAD=${CLIENT} "$0"`,
+          buildProgram("test/shim/lookup.c", libc),
+        ],
+        { env: { DNS_CACHE_DIR: server.directory } },
+      );
+      expect(stdout).toContain(CACHE);
+      expect(server.questions.at(-1)?.names).toEqual(glibc ? ["single.search.example", "single"] : ["single"]);
+    });
+
+    it("the list of LOCALDOMAIN and the options of RES_OPTIONS, on glibc", async () => {
+      await box.write("/etc/resolv.conf", `search one.example\n${PLAIN}`);
+      const glibcElse = (names: string, musl: string) => (glibc ? names : musl);
+      expect(await candidates("s", { LOCALDOMAIN: "x.example\ty.example" })).toBe(
+        glibcElse("s.x.example s.y.example s", "s.one.example s"),
+      );
+      expect(await candidates("a.test", { RES_OPTIONS: "rotate ndots:2" })).toBe(
+        glibcElse("a.test.one.example a.test", "a.test"),
+      );
+      for (const [name, value] of [
+        ["LOCALDOMAIN", ""],
+        ["LOCALDOMAIN", " x"],
+        ["LOCALDOMAIN", "."],
+        ["LOCALDOMAIN", "x".repeat(600)],
+        ["RES_OPTIONS", "x".repeat(600)],
+        ["HOSTALIASES", "/none"],
+      ] as const)
+        expect(await candidates("s", { [name]: value }), name).toBe(glibcElse("", "s.one.example s"));
+    });
+
+    it("no IPv6 lookups under no-aaaa, on glibc since 2.36", async ({ skip }) => {
+      const version = Number(
+        process.report?.getReport &&
+          JSON.parse(JSON.stringify(process.report.getReport())).header.glibcVersionRuntime?.split(".")[1],
+      );
+      if (glibc && version < 36) skip("glibc before 2.36");
+      await box.write("/etc/resolv.conf", `options no-aaaa\n${PLAIN}`);
+      const families = async (family: number) => {
+        const before = server.questions.length;
+        await answerers([`getaddrinfo www.example 80 ${family} 1 0 0`]);
+        return server.questions.slice(before).map((question) => question.families);
+      };
+      expect([await families(0), await families(2), await families(10)]).toEqual(
+        glibc ? [[1], [1], []] : [[3], [1], [2]],
+      );
     });
 
     it("libc, for single labels and after a no, where the nameserver is within the container", async () => {
@@ -103,7 +212,7 @@ for (const libc of ["glibc", "musl"] as const) {
     });
 
     it("libc, under options that change answers", async () => {
-      for (const line of ["options no-aaaa", "sortlist 10.0.0.0", "nameserver what.is.this"]) {
+      for (const line of ["sortlist 10.0.0.0", "nameserver what.is.this"]) {
         await box.write("/etc/resolv.conf", `${PLAIN}${line}\n`);
         expect(await answerers(["www.example"]), line).toEqual(["libc"]);
       }
@@ -130,9 +239,9 @@ for (const libc of ["glibc", "musl"] as const) {
     });
 
     it("libc, for all names, where /etc/hosts holds too many to keep", async () => {
-      const hosts = Array.from({ length: 2100 }, (_, i) => `192.0.2.5 host${i}.many.example\n`).join("");
+      const hosts = Array.from({ length: 4200 }, (_, i) => `192.0.2.5 host${i}.many.example\n`).join("");
       await box.write("/etc/hosts", hosts);
-      expect(await answerers(["www.example", "host2099.many.example"])).toEqual(["libc", "192.0.2.5"]);
+      expect(await answerers(["www.example", "host4199.many.example"])).toEqual(["libc", "192.0.2.5"]);
       await box.write("/etc/hosts", hosts.slice(0, 60_000));
       expect(await answerers(["www.example", "host1700.many.example"])).toEqual(["cache", "192.0.2.5"]);
     });
@@ -154,7 +263,7 @@ for (const libc of ["glibc", "musl"] as const) {
     });
 
     it("libc, under the environment's resolver settings, on glibc", async () => {
-      for (const name of ["LOCALDOMAIN", "RES_OPTIONS", "HOSTALIASES", "RESOLV_REORDER"])
+      for (const name of ["RESOLV_REORDER", "RESOLV_HOST_CONF"])
         expect(await answerers(["www.example"], { [name]: "x" }), name).toEqual([whenGlibc]);
     });
 
@@ -167,6 +276,12 @@ for (const libc of ["glibc", "musl"] as const) {
       expect(await answerers(lines)).toEqual(["cache", "cache"]);
       lines[1] = "resolver 127.0.0.11";
       expect(await answerers(lines)).toEqual(["cache", "libc"]);
+      await box.write("/etc/resolv.conf", `search search.example two.example\n${PLAIN}`);
+      const names = lines.map((line) => line.replace("www.example", "single"));
+      names[1] = "resolver 192.0.2.200";
+      expect(await answerers(names)).toEqual(["cache", "cache"]);
+      names[1] = "search two.example";
+      expect(await answerers(names)).toEqual(["cache", "libc"]);
     });
 
     it("libc, when the user says so", async () => {

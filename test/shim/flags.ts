@@ -9,8 +9,14 @@ export const SOURCES = readdirSync(SHIM)
   .filter((name) => name.endsWith(".c"))
   .map((name) => `${SHIM}${name}`);
 
-/** The whole library within the program: its hooks come before libc's functions there too. */
-const WHOLE = ["-D_GNU_SOURCE", `-I${SHIM}`, "-rdynamic", ...SOURCES];
+/** The whole library within the program: its hooks come before libc's functions there too. Not so its system calls,
+ * which are for its own use only. */
+export const WHOLE = [
+  "-D_GNU_SOURCE",
+  `-I${SHIM}`,
+  "-rdynamic",
+  ...SOURCES.filter((path) => !path.endsWith("/kernel.c")),
+];
 const SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
 
 /** A part alone, which the program includes. */
@@ -19,8 +25,11 @@ export const DECODER_FLAGS = ["-D_GNU_SOURCE", `-I${SHIM}`, ...SANITIZERS];
 /** The whole library, instrumented. */
 export const INSTRUMENTED_FLAGS = [...WHOLE, ...SANITIZERS];
 
-/** The whole library, watched for races, with addresses that do not rotate. */
-export const WATCHED_FLAGS = [...WHOLE, "-fsanitize=thread", "-Wno-tsan", "-DNAMEWELL_STEADY"];
+/** The whole library, watched for races. */
+export const RACES_FLAGS = [...WHOLE, "-fsanitize=thread", "-Wno-tsan"];
+
+/** The same, with addresses that do not rotate. */
+export const WATCHED_FLAGS = [...RACES_FLAGS, "-DNAMEWELL_STEADY"];
 
 /** What is kept of routes, alone, under either kind of sanitizer. */
 export const ROUTES_FLAGS = {

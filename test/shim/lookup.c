@@ -2,7 +2,7 @@
  *   getaddrinfo NAME SERVICE FAMILY SOCKTYPE PROTOCOL FLAGS     or with `nohints` for the last four
  *   gethostbyname NAME              gethostbyname2 NAME FAMILY
  *   gethostbyname_r NAME SIZE PAD   gethostbyname2_r NAME FAMILY SIZE PAD
- *   resolver ADDRESS                changes this thread's nameserver, where libc has such a thing
+ *   resolver ADDRESS, search DOMAIN changes this thread's nameserver or first domain, where libc has such a thing
  * `-` is a NULL, `''` an empty string; numbers in any base. Run with and without the preload, the two outputs say what
  * differs. Addresses of memory are never printed, relations between them are. */
 #define _GNU_SOURCE 1
@@ -121,6 +121,8 @@ static void run(char *line) {
 #ifdef __GLIBC__
     else if (strcmp(words[0], "resolver") == 0 && res_init() == 0)
         inet_pton(AF_INET, words[1], &_res.nsaddr_list[0].sin_addr);
+    else if (strcmp(words[0], "search") == 0 && res_init() == 0)
+        _res.dnsrch[0] = strdup(words[1]);
 #endif
     else
         printf("  what?\n");

@@ -9,7 +9,20 @@ describe("decodeFrame", () => {
     expect(protocol.decodeFrame(frame)).toEqual({
       kind: "question",
       families: 3,
+      rule: { asIsFirst: false, endsAtNoData: false },
       candidates: ["api.example.com", "example.com"],
+    });
+  });
+
+  it("reads the rule of the search, and lets bits pass that it does not know", () => {
+    const rule = (bits: number) => {
+      const frame = questionFrame(["example.com"]);
+      frame[layout.QUESTION_SEARCH] = bits;
+      return protocol.decodeFrame(frame);
+    };
+    expect(rule(layout.SEARCH_AS_IS_FIRST)).toMatchObject({ rule: { asIsFirst: true, endsAtNoData: false } });
+    expect(rule(layout.SEARCH_ENDS_AT_NO_DATA | 0x80)).toMatchObject({
+      rule: { asIsFirst: false, endsAtNoData: true },
     });
   });
 

@@ -37,6 +37,13 @@ export function toolMissing(command: string, debianPackage: string): string | un
   return `${command} is missing: apt-get install ${debianPackage}`;
 }
 
+/** Why a library cannot be preloaded by this name, or undefined. Tests skip with this reason, except under CI=true. */
+export function libraryMissing(name: string, debianPackage: string): string | undefined {
+  if (process.env.CI === "true") return undefined;
+  const { stderr } = spawnSync("true", { env: { LD_PRELOAD: name }, encoding: "utf8" });
+  return !stderr.includes("cannot be preloaded") ? undefined : `${name} is missing: apt-get install ${debianPackage}`;
+}
+
 /** The path of a client.so made with these flags besides its own, for what a test has to hold still or do without. */
 export function buildClient(title: string, flags: string, architecture: string = process.arch): string {
   const directory = path.join(ROOT, "build", "test", `client-${title}`);

@@ -15,29 +15,33 @@ import {
   type Uses,
 } from "./serverFrames.ts";
 
-/** What is known of a name: its canonical chain, its addresses, or how the looking-up ends. */
-export type Entry = { chain?: string[]; a?: string[] | number; aaaa?: string[] | number };
+/** What is known of a name: its canonical chain, its addresses or names, or how the looking-up ends. */
+export type Entry = { chain?: string[]; a?: string[] | number; aaaa?: string[] | number; ptr?: string[] | number };
 export type Zone = Record<string, Entry>;
 
 /** What the server does with a question: bytes to send, then perhaps the end of the connection, or what it likes. */
 export type Behaviour = (question: Question, socket: Socket) => void;
 
-function familyRecord(name: string, entry: Entry | undefined, type: "A" | "AAAA"): Buffer {
+function familyRecord(name: string, entry: Entry | undefined, type: "A" | "AAAA" | "PTR"): Buffer {
   const options: RecordOptions = { name, type };
   if (!entry) return sealedRecord({ ...options, outcome: layout.OUTCOME_NO_NAME });
-  const data = type === "A" ? entry.a : entry.aaaa;
+  const data = type === "A" ? entry.a : type === "AAAA" ? entry.aaaa : entry.ptr;
   if (typeof data === "number") return sealedRecord({ ...options, outcome: data });
   const chain = entry.chain ?? [];
   if (!data?.length) return sealedRecord({ ...options, chain, outcome: layout.OUTCOME_NO_DATA });
   return sealedRecord({ ...options, chain, addresses: data });
 }
 
-/** The right answer, as the true server would frame it. */
-export function rightAnswer(zone: Zone, { families, names: [name = ""] }: Question): Buffer {
+/** The right answer, as the true server would frame it; of several candidates the first in the zone, or the last. */
+export function rightAnswer(zone: Zone, { families, names }: Question): Buffer {
+  const known = names.findIndex((candidate) => zone[candidate]);
+  const candidate = known < 0 ? names.length - 1 : known;
+  const name = names[candidate] as string;
   const records: Buffer[] = [];
   if (families & layout.FAMILY_A) records.push(familyRecord(name, zone[name], "A"));
   if (families & layout.FAMILY_AAAA) records.push(familyRecord(name, zone[name], "AAAA"));
-  return answerFrame(families, records);
+  if (families & layout.FAMILY_PTR) records.push(familyRecord(name, zone[name], "PTR"));
+  return answerFrame(families, records, candidate);
 }
 
 export const answersFrom =

@@ -5,11 +5,16 @@ import { checksumOf } from "./mix.ts";
 
 export type RecordOptions = {
   name: string;
-  type?: "A" | "AAAA";
+  type?: "A" | "AAAA" | "PTR";
   outcome?: number;
   chain?: string[];
+  /** Names for PTR. */
   addresses?: string[];
 };
+
+export const TYPES = { A: layout.TYPE_A, AAAA: layout.TYPE_AAAA, PTR: layout.TYPE_PTR };
+
+const nameBytes = (text: string) => Buffer.concat([Buffer.from([text.length]), Buffer.from(text.toLowerCase())]);
 
 function addressBytes(address: string): Buffer {
   if (!address.includes(":")) return Buffer.from(address.split(".").map(Number));
@@ -28,10 +33,8 @@ export function seal(record: Buffer): Buffer {
 }
 
 export function sealedRecord({ name, type = "A", outcome, chain = [], addresses = [] }: RecordOptions): Buffer {
-  const names = Buffer.concat(
-    [name, ...chain].map((text) => Buffer.concat([Buffer.from([text.length]), Buffer.from(text.toLowerCase())])),
-  );
-  const data = Buffer.concat(addresses.map(addressBytes));
+  const names = Buffer.concat([name, ...chain].map(nameBytes));
+  const data = Buffer.concat(addresses.map(type === "PTR" ? nameBytes : addressBytes));
   const dataOffset = layout.RECORD_NAMES + names.length;
   const length = 8 + Math.ceil((dataOffset + data.length - 8) / 16) * 16;
   const bytes = Buffer.alloc(length);
@@ -39,7 +42,7 @@ export function sealedRecord({ name, type = "A", outcome, chain = [], addresses 
   bytes.writeUInt8(outcome ?? layout.OUTCOME_DATA, layout.RECORD_OUTCOME);
   bytes.writeUInt8(chain.length, layout.RECORD_CHAIN_COUNT);
   bytes.writeUInt32LE(60, layout.RECORD_TTL_SECONDS);
-  bytes.writeUInt16LE(type === "A" ? layout.TYPE_A : layout.TYPE_AAAA, layout.RECORD_TYPE);
+  bytes.writeUInt16LE(TYPES[type], layout.RECORD_TYPE);
   bytes.writeUInt16LE(addresses.length, layout.RECORD_DATA_COUNT);
   bytes.writeUInt16LE(dataOffset, layout.RECORD_DATA_OFFSET);
   names.copy(bytes, layout.RECORD_NAMES);
@@ -55,9 +58,10 @@ export function frame(kind: number, body: Buffer): Buffer {
   return Buffer.concat([header, body]);
 }
 
-export function answerFrame(families: number, records: Buffer[]): Buffer {
+export function answerFrame(families: number, records: Buffer[], candidate = 0): Buffer {
   const head = Buffer.alloc(layout.ANSWER_RECORDS - layout.FRAME_HEADER_BYTES);
   head.writeUInt8(families, layout.ANSWER_FAMILIES - layout.FRAME_HEADER_BYTES);
+  head.writeUInt8(candidate, layout.ANSWER_CANDIDATE - layout.FRAME_HEADER_BYTES);
   return frame(layout.KIND_ANSWER, Buffer.concat([head, ...records]));
 }
 
@@ -71,7 +75,8 @@ export function refusedFrame(reason: number): Buffer {
   return frame(layout.KIND_REFUSED, Buffer.from([reason, layout.FRAME_VERSION, 0, 0]));
 }
 
-export type Question = { families: number; names: string[] };
+/** `search`: SEARCH_* bits. */
+export type Question = { families: number; search: number; names: string[] };
 
 /** Undefined while the bytes are not yet a whole question frame. */
 export function readQuestion(bytes: Buffer): Question | undefined {
@@ -83,7 +88,11 @@ export function readQuestion(bytes: Buffer): Question | undefined {
     names.push(bytes.toString("latin1", at + 1, at + 1 + length));
     at += 1 + length;
   }
-  return { families: bytes.readUInt8(layout.QUESTION_FAMILIES), names };
+  return {
+    families: bytes.readUInt8(layout.QUESTION_FAMILIES),
+    search: bytes.readUInt8(layout.QUESTION_SEARCH),
+    names,
+  };
 }
 
 export type Uses = {

@@ -3,7 +3,7 @@
 import { chmodSync, closeSync, openSync, readFileSync, renameSync, writeFileSync, writeSync } from "node:fs";
 import * as layout from "../../assembly/layout.ts";
 import { hashOf } from "./mix.ts";
-import { type RecordOptions, seal, sealedRecord } from "./serverFrames.ts";
+import { type RecordOptions, seal, sealedRecord, TYPES } from "./serverFrames.ts";
 
 export type TableEntry = RecordOptions & {
   /** From now, in milliseconds; the defaults are a minute and 50 seconds. */
@@ -20,7 +20,6 @@ export type TableOptions = {
 const SEED_A = 0x0123456789abcdefn;
 const SEED_B = 0xfedcba9876543210n;
 export const EPOCH = 0x1122334455667788n;
-const TYPES = { A: layout.TYPE_A, AAAA: layout.TYPE_AAAA };
 
 /** CLOCK_MONOTONIC, which client.so compares with. */
 export const monotonicMs = (): number => Number(process.hrtime.bigint() / 1_000_000n);

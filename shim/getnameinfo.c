@@ -1,0 +1,68 @@
+/* getnameinfo. The host's name is from the cache; services and addresses as text are the real function's, which looks
+ * nothing up for them. */
+#include "lookup.h"
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+
+extern const char *gnu_get_libc_version(void) __attribute__((weak));
+
+/* Old glibc takes a temporary failure for a lack of a name; from 2.24 on, at the latest, it tells. */
+static bool tells_temporary(void) {
+    const char *version = gnu_get_libc_version ? gnu_get_libc_version() : "";
+    return strncmp(version, "2.", 2) == 0 && strcmp(version + 2, "24") >= 0 && version[3] >= '0' && version[3] <= '9';
+}
+
+static int look(const struct sockaddr *address, socklen_t length, int flags, struct question *question) {
+    int own_flags = NI_NUMERICSERV | NI_NAMEREQD | NI_DGRAM;
+    if (!on_glibc())
+        own_flags |= NI_NOFQDN; /* glibc looks for the machine's own domain; musl does nothing */
+    if (!address || length < sizeof address->sa_family || flags & ~own_flags)
+        return TO_LIBC;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+    if (address->sa_family == AF_INET && length >= sizeof v4) {
+        memcpy(&v4, address, sizeof v4);
+        return name_find(AF_INET, (const uint8_t *)&v4.sin_addr, question);
+    }
+    if (address->sa_family == AF_INET6 && length >= sizeof v6) {
+        memcpy(&v6, address, sizeof v6);
+        return v6.sin6_scope_id == 0 ? name_find(AF_INET6, v6.sin6_addr.s6_addr, question) : TO_LIBC;
+    }
+    return TO_LIBC;
+}
+
+EXPORT int getnameinfo(const struct sockaddr *restrict address, socklen_t length, char *restrict host,
+                       socklen_t host_size, char *restrict service, socklen_t service_size, int flags) {
+    struct question question;
+    int (*libc)(const struct sockaddr *, socklen_t, char *, socklen_t, char *, socklen_t, int) = real(REAL_GETNAMEINFO);
+    if (!libc) {
+        errno = ENOSYS;
+        return EAI_SYSTEM;
+    }
+    int outcome = host && host_size > 0 ? look(address, length, flags, &question) : TO_LIBC;
+    if (outcome == NW_OUTCOME_TEMPORARY && on_glibc() && !tells_temporary())
+        outcome = TO_LIBC;
+    if (outcome == TO_LIBC)
+        return libc(address, length, host, host_size, service, service_size, flags);
+
+    int errno_before = errno, error = 0;
+    if (outcome != NW_OUTCOME_DATA && on_glibc())
+        failure_tell(outcome);
+    if (outcome == NW_OUTCOME_DATA) {
+        size_t bytes = strlen(question.spelled) + 1;
+        if (bytes > host_size)
+            return EAI_OVERFLOW;
+        memcpy(host, question.spelled, bytes);
+        if (service && service_size > 0)
+            error = libc(address, length, NULL, 0, service, service_size, flags);
+    } else if (outcome == NW_OUTCOME_TEMPORARY && on_glibc()) {
+        error = EAI_AGAIN;
+    } else if (flags & NI_NAMEREQD) {
+        error = EAI_NONAME;
+    } else {
+        error = libc(address, length, host, host_size, service, service_size, flags | NI_NUMERICHOST);
+    }
+    errno = errno_before;
+    return error;
+}

@@ -1,0 +1,72 @@
+/* The candidates of a question, in the order of this libc's search list, and which of them answers it. One that failed
+ * for a temporary reason is never passed over, unlike glibc after a SERVFAIL: traffic would go to the wrong service. */
+#include "lookup.h"
+#include <string.h>
+
+/* Makes the question's name that of its n-th candidate. False: resolv.conf has changed meanwhile, or a name would be
+ * too long, which each libc treats in its own way. */
+bool candidate(struct question *question, unsigned index) {
+    if (question->candidate == index)
+        return true;
+    size_t length = question->asked_length;
+    if (index != question->as_is) {
+        question->spelled[length++] = '.';
+        char *domain = question->spelled + length;
+        length += view_domain(question->view, index - (question->as_is == 0), domain, NW_NAME_BYTES_MAX - length);
+        if (length == question->asked_length + 1u)
+            return false;
+    }
+    question->spelled[length] = '\0';
+    name_fold(question, question->asked_length, length);
+    question->candidate = (uint8_t)index;
+    return true;
+}
+
+/* Does libc's search end with this candidate? An alias of a name without addresses counts as found. */
+static bool is_final(uint8_t families, const struct reply *reply) {
+    bool all_no_data = true;
+    for (int i = 0; i < TYPES_MAX; i++) {
+        const struct answer *answer = &reply->answers[i];
+        if (!(families & 1 << i))
+            continue;
+        if (answer->outcome != NW_OUTCOME_NO_NAME && (answer->outcome != NW_OUTCOME_NO_DATA || answer->chain_count > 0))
+            return true;
+        all_no_data &= answer->outcome == NW_OUTCOME_NO_DATA;
+    }
+    return all_no_data && !on_glibc();
+}
+
+static bool has_no_data(uint8_t families, const struct reply *reply) {
+    for (int i = 0; i < TYPES_MAX; i++)
+        if (families & 1 << i && reply->answers[i].outcome == NW_OUTCOME_NO_DATA)
+            return true;
+    return false;
+}
+
+OWN_FRAME static bool search_table(struct question *question, uint8_t families, struct reply *reply) {
+    uint8_t failure[TYPES_MAX] = {0};
+    bool is_known = false;
+    for (unsigned i = 0; i < question->candidate_count; i++) {
+        if (!candidate(question, i) || !table_find(question, families, reply))
+            return false;
+        if (is_final(families, reply))
+            return true;
+        /* What it is called in the end: what the name as it is came to, if that was the first; else the first that
+         * exists; else the last. */
+        if (!is_known)
+            for (int type = 0; type < TYPES_MAX; type++)
+                failure[type] = reply->answers[type].outcome;
+        is_known |= i == question->as_is || has_no_data(families, reply);
+    }
+    for (int type = 0; type < TYPES_MAX; type++)
+        reply->answers[type].outcome = failure[type];
+    return true;
+}
+
+/* True: the reply holds a sound answer for each family, and the question's name is that of the candidate they are for,
+ * if there is an address. In either case the reply has to be ended. */
+bool find(struct question *question, uint8_t families, struct reply *reply) {
+    bool is_known = question->candidate_count == 1 ? table_find(question, families, reply)
+                                                   : search_table(question, families, reply);
+    return is_known || ask(question, families, reply);
+}

@@ -1,0 +1,2 @@
+/* endure.c with the whole library inside, for ThreadSanitizer. */
+#include "endure.c"
