@@ -67,6 +67,41 @@ describe.skipIf(missing)(`the npm package${missing ? ` (skipped: ${missing})` : 
     }
   });
 
+  it("is built, but not packed, where there is no compiler for one architecture, and says so", () => {
+    const copy = path.join(directory, "checkout");
+    for (const name of fs.readdirSync(root)) {
+      if (["build", "dist", "node_modules"].includes(name) || name.startsWith(".")) continue;
+      fs.cpSync(path.join(root, name), path.join(copy, name), { recursive: true });
+    }
+    fs.symlinkSync(path.join(root, "node_modules"), path.join(copy, "node_modules"));
+    for (const name of ["build/namewell.debug.wasm", "dist"]) {
+      // later than the sources, so that only C is compiled
+      fs.cpSync(path.join(root, name), path.join(copy, name), { recursive: true });
+    }
+    for (const name of ["client-arm64.so", "client-x64.so"]) fs.rmSync(path.join(copy, "dist", name), { force: true });
+    const other = process.arch === "x64" ? "arm64" : "x64";
+    const env = {
+      ...process.env,
+      MAKEFLAGS: ` -- CC-${other}=no-such-compiler`,
+      npm_config_cache: path.join(directory, "cache"),
+    };
+    const npm = (...args: string[]) => spawnSync("npm", args, { cwd: copy, env, encoding: "utf8" });
+
+    const built = npm("run", "build");
+    expect(built.status).toBe(0);
+    expect(built.stdout + built.stderr).toMatch(
+      new RegExp(`${path.basename(CLIENT)}, and not for ${other}: apt-get install gcc-.*-cross\n`),
+    );
+    const libraries = fs.readdirSync(path.join(copy, "dist")).filter((name) => name.endsWith(".so"));
+    expect(libraries).toContain(path.basename(CLIENT));
+    expect(libraries).not.toContain(`client-${other}.so`);
+
+    const packed = npm("pack", "--offline");
+    expect(packed.status).not.toBe(0);
+    expect(packed.stderr).toMatch(new RegExp(`No compiler for client-${other}\\.so: apt-get install gcc-.*-cross\n`));
+    expect(fs.readdirSync(copy).filter((name) => name.endsWith(".tgz"))).toEqual([]);
+  });
+
   it("ends with one line where it has no client.so for this machine", () => {
     const copy = path.join(directory, "package", "other");
     fs.mkdirSync(copy);
