@@ -23,7 +23,8 @@
 
 /* Time 0 is "never"; the clock has long passed it. */
 static _Atomic uint64_t not_permitted_until_ms;
-/* Not 0: the server hangs, and one caller at a time may see whether it still does. */
+/* Not 0: the server hangs, and one caller at a time may see whether it still does. Written after left_alone_ms and read
+ * before it, or else a heartbeat from before would count as one from after. */
 static _Atomic uint64_t next_probe_ms;
 static _Atomic uint64_t left_alone_ms; /* since when; a heartbeat from after that is a reason to see earlier */
 
@@ -46,7 +47,7 @@ static void write_u32(uint8_t *bytes, uint32_t value) {
 static void leave_alone(uint64_t ms) {
     uint64_t now = now_ms();
     atomic_store_explicit(&left_alone_ms, now, memory_order_relaxed);
-    atomic_store_explicit(&next_probe_ms, now + ms, memory_order_relaxed);
+    atomic_store_explicit(&next_probe_ms, now + ms, memory_order_release);
 }
 
 static bool connect_socket(struct exchange *exchange, const char *path, int patience_ms) {
@@ -209,7 +210,7 @@ static int patience_ms(uint64_t now) {
     enum server server = map_server(&heartbeat_ms);
     if (server == SERVER_GONE || now < atomic_load_explicit(&not_permitted_until_ms, memory_order_relaxed))
         return 0;
-    uint64_t probe = atomic_load_explicit(&next_probe_ms, memory_order_relaxed);
+    uint64_t probe = atomic_load_explicit(&next_probe_ms, memory_order_acquire);
     if (probe == 0)
         return NW_SILENCE_MS;
     bool has_moved =

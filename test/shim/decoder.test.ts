@@ -38,6 +38,14 @@ function changed(change: (bytes: Buffer) => void, record = good): Buffer {
   return seal(bytes);
 }
 
+/** As the server writes it once more. */
+function renew(bytes: Buffer): Buffer {
+  bytes.writeUInt32LE(bytes.readUInt32LE(layout.RECORD_GENERATION) + 1, layout.RECORD_GENERATION);
+  bytes.writeBigUInt64LE(123456789n, layout.RECORD_EXPIRES_AT_MS);
+  bytes.writeBigUInt64LE(123456000n, layout.RECORD_REFRESH_AT_MS);
+  return bytes;
+}
+
 describe("answer_read", () => {
   it("reads a good record", () => {
     expect(decode([asRecord(good)])[0]).toMatch(`${good.length} outcome 1 chain 2 count 2 `);
@@ -94,6 +102,37 @@ describe("answer_read", () => {
       return asRecord(bytes);
     });
     expect(new Set(decode(lines))).toEqual(new Set([REFUSED]));
+  });
+
+  // As a reader finds a slot that is being written, where neither the writer's words nor the reader's keep their order.
+  it.each<[string, Buffer]>([
+    ["itself, renewed", changed((bytes) => renew(bytes))],
+    ["other addresses", changed((bytes) => bytes.write("other   ", renew(bytes).length - 16))],
+    [
+      "another name",
+      sealedRecord({ name: "www.another", chain: ["web.example", "host.another"], addresses: ["192.0.2.3"] }),
+    ],
+    ["a shorter one", sealedRecord({ name: "www.example", outcome: layout.OUTCOME_NO_DATA })],
+    ["nothing", Buffer.alloc(good.length)],
+  ])("refuses every mixture of a record's words and those of what follows it: %s", (_what, next) => {
+    const [old, following] = [good, next].map((record) => Buffer.concat([record, Buffer.alloc(good.length)])) as [
+      Buffer,
+      Buffer,
+    ];
+    const differing = Array.from({ length: good.length / 8 }, (_, word) => 8 * word).filter(
+      (at) => old.compare(following, at, at + 8, at, at + 8) !== 0,
+    );
+    const mixtures = Array.from({ length: 1 << differing.length }, (_, chosen) => {
+      const bytes = Buffer.from(old.subarray(0, good.length));
+      for (const [i, at] of differing.entries()) if (chosen & (1 << i)) following.copy(bytes, at, at, at + 8);
+      return bytes;
+    });
+    const isWhole = (bytes: Buffer) => [good, next].some((record) => bytes.subarray(0, record.length).equals(record));
+    expect(differing.length).toBeGreaterThan(3);
+    const read = decode(mixtures.map((bytes) => asRecord(bytes)));
+    const accepted = mixtures.filter((_, i) => read[i] !== REFUSED);
+    expect(accepted).toContainEqual(good);
+    expect(accepted.filter((bytes) => !isWhole(bytes))).toEqual([]);
   });
 
   it("refuses another question's record", () => {
