@@ -31,7 +31,12 @@ const ROUTED = {
 };
 
 const missing = emulationMissing() ?? sandboxMissing();
-const program = (source: string) => buildProgram(source, "arm64");
+const program = (source: string, flags: readonly string[] = []) => buildProgram(source, "arm64", flags);
+
+function run([file = "", ...args]: string[], input = "") {
+  const { stdout, stderr, status } = spawnSync(file, args, { input, encoding: "utf8" });
+  return { stdout, stderr, status };
+}
 
 describe.skipIf(missing)(`client.so for arm64${missing ? ` (skipped: ${missing})` : ""}`, () => {
   describe("the decoder", () => {
@@ -58,22 +63,36 @@ describe.skipIf(missing)(`client.so for arm64${missing ? ` (skipped: ${missing})
         ...[1, 2].map((seed) => `hammer 20000 ${seed} www.example ${layout.TYPE_A} ${good.toString("hex")}`),
       ];
       const decode = (command: string[]) => {
-        const [file = "", ...args] = command;
-        const { stdout, stderr, status } = spawnSync(file, args, { input: `${lines.join("\n")}\n`, encoding: "utf8" });
+        const { stdout, stderr, status } = run(command, `${lines.join("\n")}\n`);
         expect({ stderr, status }).toEqual({ stderr: "", status: 0 });
         return stdout.trim().split("\n");
       };
       const here = decode([buildProgram("test/shim/decoder.c", "glibc", PLAIN_FLAGS)]);
       expect(here[17]).toMatch(`${good.length} outcome 1 chain 2 count 2 `);
       expect(here.at(-1)).toMatch(/^accepted [1-9]/);
-      expect(decode(emulated(buildProgram("test/shim/decoder.c", "arm64", PLAIN_FLAGS), ""))).toEqual(here);
+      expect(decode(emulated(program("test/shim/decoder.c", PLAIN_FLAGS), ""))).toEqual(here);
     });
   });
 
   it.each(["crowd", "identity", "time", "damage", "threads"])("keeps what it learns of routes: %s", (task) => {
-    const [file = "", ...args] = emulated(buildProgram("test/shim/sets.c", "arm64", PLAIN_FLAGS), "");
-    const { stdout, stderr, status } = spawnSync(file, [...args, task], { encoding: "utf8" });
-    expect({ stdout, stderr, status }).toEqual({ stdout: "", stderr: "", status: 0 });
+    const command = emulated(program("test/shim/sets.c", PLAIN_FLAGS), "");
+    expect(run([...command, task])).toEqual({ stdout: "", stderr: "", status: 0 });
+  });
+
+  it.each([
+    ["php", "the opener's\n"],
+    ["ruby", "its own\n"],
+  ])("takes RTLD_DEEPBIND away in PHP, and from nobody else: %s", (name, whose) => {
+    const directory = mkdtempSync(join(tmpdir(), "namewell-dlopen-"));
+    const [named, library] = [join(directory, name), join(directory, "opened.so")];
+    copyFileSync(program("test/shim/opener.c", ["-rdynamic", "-D_GNU_SOURCE"]), named);
+    copyFileSync(program("test/shim/opened.c", ["-shared", "-fPIC", "-D_GNU_SOURCE"]), library);
+    const command = emulated(named, CLIENT_ARM64);
+    expect(run([...command, "bind", library])).toEqual({ stdout: whose, stderr: "", status: 0 });
+    const alone = run([...emulated(named, ""), "errors", library]);
+    expect(alone).toMatchObject({ stderr: "", status: 0 });
+    expect(run([...command, "errors", library])).toEqual(alone);
+    rmSync(directory, { recursive: true });
   });
 
   describe("with the built server", () => {
@@ -147,6 +166,9 @@ describe.skipIf(missing)(`client.so for arm64${missing ? ` (skipped: ${missing})
         answersFrom({
           ...zone,
           "asked.example": { chain, a: ["192.0.2.7"], aaaa: ["2001:db8::7"] },
+          "short.two.example": { a: ["192.0.2.31"], aaaa: layout.OUTCOME_NO_DATA },
+          "40.2.0.192.in-addr.arpa": { ptr: ["four.example", "more.example"] },
+          [`0.4.${"0.".repeat(22)}8.b.d.0.1.0.0.2.ip6.arpa`]: { ptr: ["six.example"] },
           "no-data.example": { a: layout.OUTCOME_NO_DATA, aaaa: layout.OUTCOME_NO_DATA },
         }),
       );
@@ -156,12 +178,16 @@ describe.skipIf(missing)(`client.so for arm64${missing ? ` (skipped: ${missing})
       await box?.close();
     });
 
-    async function compare(names: readonly string[]): Promise<{ stdout: string; asked: number }> {
-      const options = { env: { DNS_CACHE_DIR: server.directory }, input: callsOf(names) };
-      const native = buildProgram("test/shim/lookup.c", "glibc");
-      const here = await box.run(["env", `LD_PRELOAD=${CLIENT}`, native], options);
+    async function compare(names: readonly string[], env: Record<string, string> = {}) {
+      return compareCalls("test/shim/lookup.c", callsOf(names), env);
+    }
+
+    /** What a program that makes these calls prints, and how often it asked the server. */
+    async function compareCalls(source: string, input: string, env: Record<string, string> = {}) {
+      const options = { env: { DNS_CACHE_DIR: server.directory, ...env }, input };
+      const here = await box.run(["env", `LD_PRELOAD=${CLIENT}`, buildProgram(source, "glibc")], options);
       const before = server.connections();
-      const there = await box.run(emulated(program("test/shim/lookup.c"), CLIENT_ARM64), options);
+      const there = await box.run(emulated(program(source), CLIENT_ARM64), options);
       expect(there).toEqual(here);
       expect(there).toMatchObject({ code: 0, stderr: "" });
       return { stdout: there.stdout, asked: server.connections() - before };
@@ -191,6 +217,27 @@ describe.skipIf(missing)(`client.so for arm64${missing ? ` (skipped: ${missing})
       const { stdout, asked } = await compare(names);
       expect(stdout).toContain("entry 2001:db8::7");
       expect(asked).toBeGreaterThanOrEqual(names.length);
+    });
+
+    it("goes through the search list alike", async () => {
+      const { stdout } = await compare(["short", "asked"], { LOCALDOMAIN: "one.example two.example example" });
+      expect(stdout).toContain("address 192.0.2.31");
+      expect(stdout).toContain("entry 2001:db8::7");
+      const asked = server.questions.map(({ names }) => names.join(" "));
+      expect(asked).toContain("short.one.example short.two.example short.example short");
+    });
+
+    it("gives the same names of addresses", async () => {
+      const lines = ["192.0.2.40", "2001:db8::40", "192.0.2.41", "127.0.0.1", "fe80::1"].flatMap((address) => [
+        `gethostbyaddr ${address}`,
+        ...[0, 8, 40, 90, 150, 1024].map((size) => `gethostbyaddr_r ${address} ${size} ${size % 7}`),
+        ...[0, 1, 2, 4, 8, 16, 24].map((flags) => `getnameinfo ${address} 53 256 64 ${flags}`),
+        ...[-1, 0, 5, 20].map((size) => `getnameinfo ${address} 80 ${size} ${size} 0`),
+      ]);
+      const { stdout, asked } = await compareCalls("test/shim/reverse.c", `${lines.join("\n")}\n`);
+      expect(stdout).toContain("name four.example");
+      expect(stdout).toContain("name six.example");
+      expect(asked).toBeGreaterThanOrEqual(9);
     });
 
     it("leaves the same to libc", async () => {
