@@ -1,12 +1,19 @@
 // compose.yaml, on a real engine: nginx in front, PHP on glibc and on musl behind it, the cache beside them.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { emulated, emulationMissing } from "../support/emulated.ts";
 import type { Page } from "../support/page.ts";
+import { buildProgram } from "../support/programs.ts";
+import { sandbox } from "../support/sandbox.ts";
+import { answersFrom, scriptedServer } from "../support/scriptedServer.ts";
 import { CACHE_PREFIX, type Demo, LIBC_PREFIX, NAMES, startDemo } from "./demo.ts";
 import { containersMissing } from "./missing.ts";
 
 const ROUNDS = 20;
 const missing = await containersMissing();
+const notEmulated = emulationMissing();
 if (missing !== undefined) console.warn(`The container tests are skipped: ${missing}`);
 
 const PHPS = [
@@ -91,6 +98,39 @@ describe.skipIf(missing)(`compose demo${missing ? ` (skipped: ${missing})` : ""}
     const seen = await demo.compose("exec", "-T", "dns-cache", "sh", "-c", look);
     expect(seen.split(/\s+/).slice(0, 6)).toEqual(["1000", "CapEff:", "0000000000000000", "NoNewPrivs:", "1", "kept"]);
   });
+
+  it("holds client.so for both architectures, and has installed that of its own", async () => {
+    const look = `const fs = require("node:fs");
+      const machines = fs.readdirSync("dist").filter((name) => name.endsWith(".so"))
+        .map((name) => name + " " + fs.readFileSync("dist/" + name).readUInt16LE(18));
+      const [own, installed] = ["dist/client-" + process.arch + ".so", "/dns_cache/client.so"].map((name) => fs.readFileSync(name));
+      console.log([...machines, own.equals(installed)].join("\\n"));`;
+    const seen = await demo.compose("exec", "-T", "dns-cache", "node", "-e", look);
+    expect(seen.trim().split("\n")).toEqual(["client-arm64.so 183", "client-x64.so 62", "true"]); // EM_AARCH64, EM_X86_64
+  });
+
+  it.skipIf(notEmulated)(
+    `holds one for arm64 that serves there${notEmulated ? ` (skipped: ${notEmulated})` : ""}`,
+    async () => {
+      const directory = mkdtempSync(join(tmpdir(), "namewell-image-"));
+      const box = await sandbox({ addresses: ["192.0.2.200/24"], resolvConf: "nameserver 192.0.2.200\n" });
+      const server = await scriptedServer(answersFrom({ "asked.example": { a: ["192.0.2.7"] } }));
+      try {
+        const client = join(directory, "client.so");
+        const cache = (await demo.compose("ps", "--quiet", "dns-cache")).trim();
+        await demo.docker("cp", `${cache}:/namewell/dist/client-arm64.so`, client);
+        const program = emulated(buildProgram("test/shim/lookup.c", "arm64"), client);
+        const options = { env: { DNS_CACHE_DIR: server.directory }, input: "gethostbyname asked.example\n" };
+        const { code, stdout, stderr } = await box.run(program, options);
+        expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+        expect(stdout).toContain("address 192.0.2.7");
+      } finally {
+        await server.close();
+        await box.close();
+        rmSync(directory, { recursive: true });
+      }
+    },
+  );
 
   it("disturbs no worker when the server restarts", async () => {
     const pages = await demo.getWhile("/", async () => {
