@@ -10,11 +10,13 @@ bool candidate(struct question *question, unsigned index) {
         return true;
     size_t length = question->asked_length;
     if (index != question->as_is) {
-        question->spelled[length++] = '.';
-        char *domain = question->spelled + length;
-        length += view_domain(question->view, index - (question->as_is == 0), domain, NW_NAME_BYTES_MAX - length);
-        if (length == question->asked_length + 1u)
+        size_t room = NW_NAME_BYTES_MAX - length; /* for the dot as well */
+        char *end = question->spelled + length;
+        size_t domain = room ? view_domain(question->view, index - (question->as_is == 0), end + 1, room - 1) : 0;
+        if (domain == 0)
             return false;
+        *end = '.';
+        length += 1 + domain;
     }
     question->spelled[length] = '\0';
     name_fold(question, question->asked_length, length);

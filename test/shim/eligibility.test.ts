@@ -120,6 +120,19 @@ for (const libc of ["glibc", "musl"] as const) {
       }
     });
 
+    it("libc, for a name that the search list would make too long, up to the longest that there is", async () => {
+      await box.write("/etc/resolv.conf", `${PLAIN}search ${"d".repeat(60)}.${"d".repeat(60)}\noptions ndots:9\n`);
+      const longest = Array(4).fill("n".repeat(63)).join(".").slice(0, 253);
+      const lengths = Array.from({ length: 125 }, (_, i) => 253 - i);
+      const names = lengths.map((length) => longest.slice(0, length).replace(/\.$/, "n"));
+      const before = server.questions.length;
+      const answers = await answerers(names);
+      expect(answers).toHaveLength(names.length);
+      expect(server.questions.slice(before).map(({ names: [first = ""] }) => first.length)).toEqual(
+        lengths.filter((length) => length + 122 <= 253).map((length) => length + 122),
+      );
+    });
+
     it("the cache, whichever candidate it knows", async () => {
       await box.write("/etc/resolv.conf", `search nowhere.example search.example\n${PLAIN}options ndots:3\n`);
       expect(await answerers(["single", "www.example", "only.libc"])).toEqual(["cache", "cache", "-2"]);
