@@ -86,13 +86,18 @@ static int from_cache(const char *name, int family, const struct place *place, s
     return error;
 }
 
-/* The forms without _r: one static result, as in libc. When two threads write at once, one of them is libc's. */
-static bool from_cache_static(const char *name, int family, struct hostent **found) {
-    static char buffer[STATIC_BYTES];
-    static struct hostent host;
-    static _Atomic uint64_t writer;
+/* The forms without _r have a static result each, as in glibc: programs use one while they make another. When two
+ * threads write at once, one of them is libc's. */
+struct static_place {
+    char buffer[STATIC_BYTES];
+    struct hostent host;
+    _Atomic uint64_t writer;
+};
+
+static bool from_cache_static(const char *name, int family, struct static_place *own, struct hostent **found) {
     int h_error = h_errno;
-    int error = from_cache(name, family, &(struct place){&host, buffer, sizeof buffer, &writer}, found, &h_error);
+    const struct place place = {&own->host, own->buffer, sizeof own->buffer, &own->writer};
+    int error = from_cache(name, family, &place, found, &h_error);
     if (error == TO_LIBC || error == ERANGE)
         return false;
     h_errno = h_error;
@@ -132,8 +137,9 @@ EXPORT int gethostbyname_r(const char *restrict name, struct hostent *restrict h
 }
 
 EXPORT struct hostent *gethostbyname2(const char *name, int family) {
+    static struct static_place own;
     struct hostent *found;
-    if (from_cache_static(name, family, &found))
+    if (from_cache_static(name, family, &own, &found))
         return found;
     struct hostent *(*libc)(const char *, int) = real(REAL_GETHOSTBYNAME2);
     if (libc)
@@ -143,8 +149,9 @@ EXPORT struct hostent *gethostbyname2(const char *name, int family) {
 }
 
 EXPORT struct hostent *gethostbyname(const char *name) {
+    static struct static_place own;
     struct hostent *found;
-    if (from_cache_static(name, AF_INET, &found))
+    if (from_cache_static(name, AF_INET, &own, &found))
         return found;
     struct hostent *(*libc)(const char *) = real(REAL_GETHOSTBYNAME);
     if (libc)

@@ -76,6 +76,11 @@ for (const libc of ["glibc", "musl"] as const) {
       expect(result.asked).toBeGreaterThan(16_000);
     });
 
+    it.runIf(libc === "glibc")("keeps each function's static result while the others give theirs", async () => {
+      const zone = answersFrom({ ...ZONE, "1.2.0.192.in-addr.arpa": { ptr: [NAME] } });
+      expect(await task("static-results", 1, {}, zone)).toMatchObject({ code: 0, stdout: "4 16 4\n", asked: 3 });
+    });
+
     it("serves children forked while other threads look up", async () => {
       expect(await task("forks", FEW)).toMatchObject({ code: 0, stdout: `0 of ${FEW} children failed\n` });
     });
