@@ -8,6 +8,9 @@
 static const char *const DNS_MODULES[] = {"dns", "resolve"};
 static const char *const LOCAL_MODULES[] = {"myhostname", "mymachines",   "mdns",          "mdns4",
                                             "mdns6",      "mdns_minimal", "mdns4_minimal", "mdns6_minimal"};
+/* Behind the DNS, or a module that finds itself unavailable for names that are not its own, these change nothing. */
+static const char *const ACTIONS[] = {"[NOTFOUND=return]", "[!UNAVAIL=return]"};
+#define ONE_OF(word, list) one_of(word, list, sizeof list / sizeof *list)
 
 static bool one_of(const char *word, const char *const *list, size_t count) {
     for (size_t i = 0; i < count; i++)
@@ -18,36 +21,30 @@ static bool one_of(const char *word, const char *const *list, size_t count) {
 
 void nsswitch_read(struct words *words, struct switches *switches) {
     words->hash_anywhere = true;
-    bool hosts_line = false, seen = false, plain = true, has_dns = false, after_files = false, in_action = false;
+    bool hosts_line = false, seen = false, plain = true, has_dns = false, may_act = false;
     char word[WORD_BYTES];
     while (next_word(words, word)) {
         char *text = word;
         if (words->first) {
-            hosts_line = strncmp(text, "hosts:", 6) == 0;
+            hosts_line = strncmp(text, "hosts", 5) == 0 && (text[5] == ':' || !text[5]); /* glibc needs no colon */
             if (!hosts_line)
                 continue;
-            seen = true, plain = true, has_dns = false, after_files = false, in_action = false;
-            text += 6;
+            seen = true, plain = true, has_dns = false, may_act = false;
+            text += text[5] ? 6 : 5;
         }
         if (!hosts_line || !*text)
             continue;
-        if (!in_action && *text == '[') {
-            if (after_files)
-                plain = false; /* names that are not in the file would never be asked */
-            in_action = true;
-        }
-        if (in_action) {
-            if (strchr(text, ']'))
-                in_action = false;
+        if (*text == '[') {
+            plain &= may_act && ONE_OF(text, ACTIONS);
             continue;
         }
-        after_files = strcmp(text, "files") == 0;
-        switches->local_addresses |= !after_files && strcmp(text, "dns") != 0;
-        if (one_of(text, DNS_MODULES, sizeof DNS_MODULES / sizeof *DNS_MODULES))
-            has_dns = true;
-        else if (one_of(text, LOCAL_MODULES, sizeof LOCAL_MODULES / sizeof *LOCAL_MODULES))
+        bool is_files = strcmp(text, "files") == 0, is_dns = ONE_OF(text, DNS_MODULES);
+        switches->local_addresses |= !is_files && strcmp(text, "dns") != 0;
+        has_dns |= is_dns;
+        may_act = is_dns || strstr(text, "_minimal");
+        if (ONE_OF(text, LOCAL_MODULES))
             switches->local = true;
-        else if (!after_files)
+        else if (!is_files && !is_dns)
             plain = false;
     }
     if (seen && !(plain && has_dns))
