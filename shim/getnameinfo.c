@@ -5,14 +5,6 @@
 #include <netinet/in.h>
 #include <string.h>
 
-extern const char *gnu_get_libc_version(void) __attribute__((weak));
-
-/* Old glibc takes a temporary failure for a lack of a name; from 2.24 on, at the latest, it tells. */
-static bool tells_temporary(void) {
-    const char *version = gnu_get_libc_version ? gnu_get_libc_version() : "";
-    return strncmp(version, "2.", 2) == 0 && strcmp(version + 2, "24") >= 0 && version[3] >= '0' && version[3] <= '9';
-}
-
 static int look(const struct sockaddr *address, socklen_t length, int flags, struct question *question) {
     int own_flags = NI_NUMERICSERV | NI_NAMEREQD | NI_DGRAM;
     if (!on_glibc())
@@ -41,7 +33,7 @@ EXPORT int getnameinfo(const struct sockaddr *restrict address, socklen_t length
         return EAI_SYSTEM;
     }
     int outcome = host && host_size > 0 ? look(address, length, flags, &question) : TO_LIBC;
-    if (outcome == NW_OUTCOME_TEMPORARY && on_glibc() && !tells_temporary())
+    if (outcome == NW_OUTCOME_TEMPORARY && on_glibc() && !glibc_since(24)) /* it may take that for a lack of a name */
         outcome = TO_LIBC;
     if (outcome == TO_LIBC)
         return libc(address, length, host, host_size, service, service_size, flags);
