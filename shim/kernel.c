@@ -95,9 +95,14 @@ ssize_t recvmsg(int fd, struct msghdr *message, int flags) {
     return CALL(SYS_recvmsg, fd, message, flags, 0, 0, 0);
 }
 
+/* As libc does: a filter may know no other way to wait. */
 int poll(struct pollfd *descriptors, nfds_t count, int ms) {
+#ifdef SYS_poll
+    return (int)CALL(SYS_poll, descriptors, count, ms, 0, 0, 0);
+#else
     struct timespec wait = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000l};
     return (int)CALL(SYS_ppoll, descriptors, count, ms < 0 ? NULL : &wait, NULL, _NSIG / 8, 0);
+#endif
 }
 
 int ioctl(int fd, unsigned long request, ...) {

@@ -346,6 +346,15 @@ static void sockets_are_death(void) {
         tell("after");
 }
 
+/* Where a filter lists what libc's own lookups need, there is no other call for waiting on x86-64 than poll(). */
+static void only_poll_waits(void) {
+    tell("before");
+#ifdef SYS_poll
+    forbid(SYS_ppoll, -1, KILLS);
+#endif
+    tell("after");
+}
+
 static void no_descriptor_left(void) {
     struct rlimit limit, none = {.rlim_cur = 3};
     tell("before");
@@ -417,6 +426,7 @@ int main(int argc, char **argv) {
                  {"signals-that-look-up", signals_that_look_up},
                  {"unix-sockets-forbidden", unix_sockets_forbidden},
                  {"sockets-are-death", sockets_are_death},
+                 {"only-poll-waits", only_poll_waits},
                  {"no-descriptor-left", no_descriptor_left},
                  {"address-space", address_space},
                  {"shared-memory", shared_memory}};
