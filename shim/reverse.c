@@ -102,6 +102,8 @@ static void take_name(const struct answer *answer, char *into) {
 }
 
 static int judge(struct question *question, const struct answer *answer) {
+    if (answer->outcome == NW_OUTCOME_DATA && on_glibc() && answer->data[1] == '-')
+        return TO_LIBC; /* which does not give out what a command may take for an option */
     if (answer->outcome == NW_OUTCOME_DATA)
         take_name(answer, question->spelled);
     else if (!(answer->outcome == NW_OUTCOME_TEMPORARY ? question->failure_is_final : question->negative_is_final))

@@ -349,6 +349,8 @@ for (const libc of ["glibc", "musl"] as const) {
       };
       server.behave(answersFrom(unfit));
       expect(await answerers(["192.0.2.1", "11.1.2.3"])).toEqual(["libc", "libc"]);
+      server.behave(answersFrom({ [questionOf("192.0.2.1")]: { ptr: ["-rf.example", "fine.example"] } }));
+      expect(await answerers(["192.0.2.1"])).toEqual([glibc ? "libc" : "fine"]); // no option of some command
       const known = ALL.map((address) => [questionOf(address), { ptr: ["cache.example"] }]);
       server.behave(answersFrom(Object.fromEntries(known)));
     });
