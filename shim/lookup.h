@@ -97,6 +97,7 @@ struct words {
     bool indented;
     bool line_open; /* a word of the present line has been given out */
     bool failed;
+    bool has_controls; /* bytes that the two libcs take in different ways */
     char buffer[512];
 };
 bool next_word(struct words *, char word[WORD_BYTES]);
@@ -108,6 +109,7 @@ struct resolver {
     uint8_t ndots;
     uint8_t domain_count; /* of the search list */
     bool odd_search;      /* not to be taken as it stands */
+    bool has_ndots;
     bool no_aaaa;
     bool changes_answers; /* an option that the cache does not know how to obey */
     bool has_loopback;

@@ -10,8 +10,8 @@
 /* Options that make libc give other answers than the cache would. */
 static const char *const UNKNOWN_OPTIONS[] = {"inet6", "no-tld-query", "no_tld_query"};
 
-#define OLD_DOMAINS_MAX 6         /* glibc before 2.26 */
-#define MUSL_SEARCH_BYTES_MAX 200 /* a line of 256 bytes or more is none to it; less, for we do not see the spaces */
+#define OLD_DOMAINS_MAX 6       /* glibc before 2.26 */
+#define MUSL_LINE_BYTES_MAX 200 /* a line of 256 bytes or more is none to it; less, for we do not see the spaces */
 
 void resolvconf_default(struct resolver *resolver) {
     *resolver = (struct resolver){.ndots = 1};
@@ -23,10 +23,12 @@ static void read_option(const char *option, struct resolver *resolver) {
             resolver->changes_answers = true;
     if (strcmp(option, "no-aaaa") == 0 && glibc_since(36))
         resolver->no_aaaa = true;
-    if (strncmp(option, "ndots:", 6) != 0)
+    const char *ndots_at = strstr(option, "ndots:");
+    if (!ndots_at || (on_glibc() && ndots_at != option))
         return;
-    if (option[6] < '0' || option[6] > '9')
-        resolver->changes_answers = true; /* 0 to glibc, nothing to musl */
+    if (option[6] < '0' || option[6] > '9' || (!on_glibc() && (ndots_at != option || resolver->has_ndots)))
+        resolver->changes_answers = true; /* no number: 0 to glibc, nothing to musl, which takes a line's first, anywhere */
+    resolver->has_ndots = true;
     unsigned ndots = 0;
     for (const char *digit = option + 6; *digit >= '0' && *digit <= '9' && ndots <= NDOTS_MAX; digit++)
         ndots = ndots * 10 + (unsigned)(*digit - '0');
@@ -82,9 +84,11 @@ static void read_nameserver(char *text, struct resolver *resolver) {
 void resolvconf_read(struct words *words, struct resolver *resolver, struct domains *domains) {
     enum { OTHER, DOMAIN, SEARCH, OPTIONS, NAMESERVER } line = OTHER;
     bool is_cleared = false;
-    size_t search_bytes = 0;
+    size_t line_bytes = 0;
     char word[WORD_BYTES];
     while (next_word(words, word)) {
+        line_bytes = words->first ? 0 : line_bytes + strlen(word) + 1;
+        bool is_too_long = line_bytes > MUSL_LINE_BYTES_MAX && !on_glibc();
         if (words->first) {
             line = OTHER;
             if (words->indented)
@@ -94,7 +98,6 @@ void resolvconf_read(struct words *words, struct resolver *resolver, struct doma
                 is_cleared = !on_glibc(); /* to glibc a line without a domain is none */
                 if (is_cleared)
                     clear_search(resolver);
-                search_bytes = 0;
             }
             if (strcmp(word, "options") == 0)
                 line = OPTIONS;
@@ -107,18 +110,18 @@ void resolvconf_read(struct words *words, struct resolver *resolver, struct doma
                 clear_search(resolver);
             is_cleared = true;
             add_domain(resolver, domains, word);
-            search_bytes += strlen(word) + 1;
-            if (search_bytes > MUSL_SEARCH_BYTES_MAX && !on_glibc())
-                resolver->odd_search = true;
+            resolver->odd_search |= is_too_long;
             if (line == DOMAIN) /* one word */
                 line = OTHER;
         } else if (line == OPTIONS) {
             read_option(word, resolver);
+            resolver->changes_answers |= is_too_long;
         } else if (line == NAMESERVER) {
             read_nameserver(word, resolver);
             line = OTHER;
         }
     }
+    resolver->changes_answers |= words->has_controls;
     if (resolver->nameserver_count == 0) { /* then libc asks 127.0.0.1 */
         resolver->nameservers[resolver->nameserver_count++] = htonl(INADDR_LOOPBACK);
         resolver->has_loopback = true;

@@ -39,6 +39,7 @@ bool next_word(struct words *words, char word[WORD_BYTES]) {
     size_t length = 0;
     bool in_comment = false, at_line_start = !words->line_open;
     for (int byte; (byte = next_byte(words)) >= 0;) {
+        words->has_controls |= byte < ' ' && byte != '\t' && byte != '\n';
         bool begins_comment = byte == '#' || (byte == ';' && !words->hash_anywhere);
         if (byte == '\n' || is_space(byte) || in_comment || (begins_comment && words->hash_anywhere)) {
             if (begins_comment)

@@ -231,6 +231,20 @@ for (const libc of ["glibc", "musl"] as const) {
       }
     });
 
+    it("libc, where resolv.conf is written as one of them reads it and the other does not", async () => {
+      for (const line of ["search one.example\r", "search one.example\0two.example", "options ndots:1\v"]) {
+        await box.write("/etc/resolv.conf", `${PLAIN}${line}\n`);
+        expect(await answerers(["www.example"]), line).toEqual(["libc"]);
+      }
+      for (const line of [
+        ...["options ndots:1 ndots:3", "options xndots:3", "options timeout:1,ndots:3"],
+        `options ${"rotate ".repeat(60)}ndots:3`,
+      ]) {
+        await box.write("/etc/resolv.conf", `${PLAIN}${line}\n`);
+        expect(await answerers(["www.example"]), line).toEqual([glibc ? "cache" : "libc"]);
+      }
+    });
+
     it("the cache, under options that only change the way", async () => {
       await box.write(
         "/etc/resolv.conf",
