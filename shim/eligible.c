@@ -69,10 +69,11 @@ struct thread_resolver {
 
 extern struct thread_resolver *__res_state(void) __attribute__((weak));
 
-/* Does the thread's search list, as much of it as fits there, begin as the file's does? */
+/* Does the thread's search list, as much of it as fits there, begin as the file's does? An empty domain is old glibc's
+ * way to say that there is none. */
 static bool same_search(const struct thread_resolver *thread, const struct question *question) {
     char domain[NW_NAME_BYTES_MAX];
-    for (unsigned i = 0; i < RES_SEARCH_MAX && thread->search[i]; i++) {
+    for (unsigned i = 0; i < RES_SEARCH_MAX && thread->search[i] && *thread->search[i]; i++) {
         size_t length = i + 1u < question->candidate_count ? view_domain(question->view, i, domain, sizeof domain) : 0;
         if (length == 0 || strncmp(thread->search[i], domain, length) != 0)
             return false;
@@ -101,7 +102,8 @@ bool resolver_changed(const struct resolver *file, const struct question *questi
                                  : server->sin_family == AF_INET)
             return true;
     }
-    return question->candidate_count > 1 && !same_search(thread, question);
+    bool has_no_search = file->domain_count == 0 && !file->odd_search;
+    return (has_no_search || question->candidate_count > 1) && !same_search(thread, question);
 }
 
 /* The candidates of this libc's search. False: its list is not to be taken as it stands. */

@@ -311,6 +311,8 @@ for (const libc of ["glibc", "musl"] as const) {
       expect(await answerers(lines)).toEqual(["cache", "cache"]);
       lines[1] = "resolver 127.0.0.11";
       expect(await answerers(lines)).toEqual(["cache", "libc"]);
+      lines[1] = "search search.example";
+      expect(await answerers(lines)).toEqual(["cache", "libc"]);
       await box.write("/etc/resolv.conf", `search search.example two.example\n${PLAIN}`);
       const names = lines.map((line) => line.replace("www.example", "single"));
       names[1] = "resolver 192.0.2.200";
