@@ -27,7 +27,7 @@ static void read_option(const char *option, struct resolver *resolver) {
     if (!ndots_at || (on_glibc() && ndots_at != option))
         return;
     if (option[6] < '0' || option[6] > '9' || (!on_glibc() && (ndots_at != option || resolver->has_ndots)))
-        resolver->changes_answers = true; /* no number: 0 to glibc, nothing to musl, which takes a line's first, anywhere */
+        resolver->changes_answers = true; /* 0 to glibc; musl takes a line's first number, wherever it stands */
     resolver->has_ndots = true;
     unsigned ndots = 0;
     for (const char *digit = option + 6; *digit >= '0' && *digit <= '9' && ndots <= NDOTS_MAX; digit++)

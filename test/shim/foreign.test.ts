@@ -150,7 +150,7 @@ for (const libc of ["glibc", "musl"] as const) {
       ]);
     });
 
-    it.for(EVERY)("waits by no other system call than libc, and so by none that a filter would kill it for: %s", async (way) => {
+    it.for(EVERY)("waits by the system call that libc waits by: %s", async (way) => {
       expect(await task(way, ["only-poll-waits"])).toEqual(all(WAYS[way], "before", "after"));
     });
 
