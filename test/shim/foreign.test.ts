@@ -150,9 +150,12 @@ for (const libc of ["glibc", "musl"] as const) {
       ]);
     });
 
-    it.for(EVERY)("waits by no other system call than libc, and so by none that a filter would kill it for: %s", async (way) => {
-      expect(await task(way, ["only-poll-waits"])).toEqual(all(WAYS[way], "before", "after"));
-    });
+    it.for(EVERY)(
+      "waits by no other system call than libc, and so by none that a filter would kill it for: %s",
+      async (way) => {
+        expect(await task(way, ["only-poll-waits"])).toEqual(all(WAYS[way], "before", "after"));
+      },
+    );
 
     it.for(OWN)("does without a descriptor, or asks libc, until there are some again: %s", async (way) => {
       const [before, without, after] = await task(way, ["no-descriptor-left"]);
