@@ -1,28 +1,21 @@
-/* Around whatever of our own work makes system calls: a thread cancelled in our connect() or poll() would leave a
- * descriptor open. The real function is called outside of the guard, as cancellable as ever. */
+/* Around whatever of our own work makes system calls: a thread cancelled at any moment in it would leave a descriptor
+ * open. Our calls are no points of cancellation (kernel.c), so it is enough that it is not asynchronous. The real
+ * function is called outside of the guard, as cancellable as ever. */
 #include "lookup.h"
 #include <errno.h>
 #include <pthread.h>
 
-/* absent from a glibc program without threads, before 2.34 */
-#pragma weak pthread_setcancelstate
-#pragma weak pthread_setcanceltype
+#pragma weak pthread_setcanceltype /* absent from a glibc program without threads, before 2.34 */
 
-/* The type as well as the state: glibc's signal handler of a cancellation that is already on its way looks at the type
- * alone. */
 struct guard guard_enter(void) {
-    struct guard guard = {errno, PTHREAD_CANCEL_ENABLE, PTHREAD_CANCEL_DEFERRED};
-    if (pthread_setcancelstate && pthread_setcanceltype) {
-        pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &guard.cancel_state);
+    struct guard guard = {errno, PTHREAD_CANCEL_DEFERRED};
+    if (pthread_setcanceltype)
         pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, &guard.cancel_type);
-    }
     return guard;
 }
 
 void guard_leave(struct guard guard) {
-    if (pthread_setcancelstate && pthread_setcanceltype) {
-        pthread_setcancelstate(guard.cancel_state, NULL);
+    if (pthread_setcanceltype)
         pthread_setcanceltype(guard.cancel_type, NULL); /* where it is asynchronous, what came meanwhile acts here */
-    }
     errno = guard.error;
 }

@@ -77,7 +77,7 @@ bool libc_is_next(void);
 
 /* guard.c: errno and cancellation, put back as they were. Around whatever may make a system call; a hit makes none. */
 struct guard {
-    int error, cancel_state, cancel_type;
+    int error, cancel_type;
 };
 struct guard guard_enter(void);
 void guard_leave(struct guard);

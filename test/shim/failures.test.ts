@@ -22,7 +22,7 @@ const LIBC = "198.51.100.9";
 const CALL = "getaddrinfo www.example 80 2 1 0 0";
 const THOUSANDS = Array.from({ length: 4000 }, (_, i) => `10.0.${i >> 8}.${i & 255}`);
 const ZONE = { "www.example": { chain: ["web.example"], a: [CACHE] }, "large.example": { a: THOUSANDS } };
-const { FAMILY_A, OUTCOME_DATA, OUTCOME_UNFIT } = layout;
+const { FAMILY_A, OUTCOME_DATA, OUTCOME_NO_DATA, OUTCOME_NO_NAME, OUTCOME_TEMPORARY, OUTCOME_UNFIT } = layout;
 
 // A client that tries a hung server again after one second, and a script that calls it then.
 const PROBE_PATIENCE_MS = 400;
@@ -74,6 +74,24 @@ for (const libc of ["glibc", "musl"] as const) {
       expect(result).toEqual({ answers: allFrom(LIBC, 3), asked: 0 });
       chmodSync(server.directory, 0o755);
       expect((await addresses(answersFrom(ZONE), { uid: 65534 })).answers).toEqual([CACHE]);
+    });
+
+    const BOTH = { script: "echo getaddrinfo www.example 80 0 1 0 0" };
+    const ends = async (a: string[] | number, aaaa: number) =>
+      (await addresses(answersFrom({ "www.example": { a, aaaa } }), BOTH)).answers;
+
+    it("an IPv6 lookup that fails, or denies the name, does not take the IPv4 address away", async () => {
+      for (const aaaa of [OUTCOME_TEMPORARY, OUTCOME_NO_NAME, OUTCOME_NO_DATA])
+        expect(await ends([CACHE], aaaa), String(aaaa)).toEqual([CACHE]);
+    });
+
+    it("a failure for a moment is not told as the lack of a name", async () => {
+      const again = ["-3"];
+      for (const other of [OUTCOME_TEMPORARY, OUTCOME_NO_NAME, OUTCOME_NO_DATA]) {
+        expect(await ends(OUTCOME_TEMPORARY, other), String(other)).toEqual(again);
+        expect(await ends(other, OUTCOME_TEMPORARY), String(other)).toEqual(again);
+      }
+      expect(await ends(OUTCOME_NO_NAME, OUTCOME_NO_NAME)).toEqual(["-2"]);
     });
 
     it("a silent server is waited for once, and libc answers", async () => {

@@ -297,6 +297,33 @@ static int buffers(void) {
     return 0;
 }
 
+static void tell_list(const char *what, const char *node, const char *service, const struct addrinfo *hints) {
+    struct addrinfo *list = NULL;
+    int entries = 0, error = getaddrinfo(node, service, hints, &list);
+    for (struct addrinfo *entry = list; entry; entry = entry->ai_next)
+        entries++;
+    printf("%s: %d, %d entries\n", what, error, entries);
+    if (list)
+        freeaddrinfo(list);
+}
+
+static int nulls(void) {
+    const struct addrinfo hints = {.ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM};
+    tell_list("nothing", NULL, NULL, NULL);
+    tell_list("hints alone", NULL, NULL, &hints);
+    tell_list("a service", NULL, "80", NULL);
+    tell_list("a service to listen at", NULL, "80", &hints);
+    tell_list("a name", name, NULL, NULL);
+    tell_list("a name and a service", name, "80", NULL);
+    const struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    printf("no room: %d\n", getnameinfo((const void *)&address, sizeof address, NULL, 0, NULL, 0, 0));
+#ifdef __GLIBC__ /* musl reads it */
+    char text[64];
+    printf("no address: %d\n", getnameinfo(NULL, sizeof address, text, sizeof text, NULL, 0, 0));
+#endif
+    return 0;
+}
+
 /* Each function's last result stays while the others give theirs. */
 static int static_results(void) {
     const unsigned char address[4] = {192, 0, 2, 1};
@@ -323,6 +350,7 @@ int main(int argc, char **argv) {
                  {"interrupted", interrupted},
                  {"no-descriptors-left", no_descriptors_left},
                  {"buffers", buffers},
+                 {"nulls", nulls},
                  {"static-results", static_results}};
     if (argc < 3)
         return 64;

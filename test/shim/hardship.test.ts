@@ -76,6 +76,15 @@ for (const libc of ["glibc", "musl"] as const) {
       expect(result.asked).toBeGreaterThan(16_000);
     });
 
+    it("takes a NULL for a node, a service, hints or an address as libc does", async () => {
+      const { code, stdout } = await task("nulls", 1);
+      const program = buildProgram("test/shim/hardship.c", libc);
+      const addresses = (text: string) => text.replaceAll(/(?<=^a name.*) \d+ entries$/gm, " entries");
+      const alone = await box.run([program, "nulls", NAME]);
+      expect({ code, stdout: addresses(stdout) }).toEqual({ code: 0, stdout: addresses(alone.stdout) });
+      expect(stdout).toMatch(/^a name: 0/m);
+    });
+
     it.runIf(libc === "glibc")("keeps each function's static result while the others give theirs", async () => {
       const zone = answersFrom({ ...ZONE, "1.2.0.192.in-addr.arpa": { ptr: [NAME] } });
       expect(await task("static-results", 1, {}, zone)).toMatchObject({ code: 0, stdout: "4 16 4\n", asked: 3 });

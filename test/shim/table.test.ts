@@ -121,7 +121,9 @@ for (const libc of ["glibc", "musl"] as const) {
       expect(sorted(fromTable.stdout)).toEqual(sorted(fromServer.stdout));
     });
 
-    it("asks the server for what is not there, has ended, or lacks a family", async () => {
+    it("asks the server for what is not there, has ended, has failed for a moment, or lacks a family", async () => {
+      publish({ name: "www.example", outcome: layout.OUTCOME_TEMPORARY });
+      expect(await answers(call(CALL))).toEqual({ answers: [SERVER], asked: 1 });
       publish({ ...WWW, expiresInMs: -1 }, { name: "both.example", addresses: [TABLE] });
       expect(await answers(`echo ${CALL}; ${call(CALL.replace("www", "other"))}`)).toEqual({
         answers: [SERVER, SERVER],
