@@ -81,7 +81,7 @@ static int failure_of(const struct question *question, const struct reply *reply
     uint8_t a = reply->a.outcome, aaaa = reply->aaaa.outcome;
     if (a == NW_OUTCOME_TEMPORARY || aaaa == NW_OUTCOME_TEMPORARY)
         return question->failure_is_final ? EAI_AGAIN : TO_LIBC;
-    if (!question->negative_is_final)
+    if (!question->negative_is_final || is_dead_end(&reply->a) || is_dead_end(&reply->aaaa))
         return TO_LIBC;
     bool no_name = a == NW_OUTCOME_NO_NAME || aaaa == NW_OUTCOME_NO_NAME;
     return no_name || !(on_glibc() || musl_tells_no_data()) ? EAI_NONAME : EAI_NODATA;
@@ -94,6 +94,14 @@ static bool succeeds(const struct reply *reply) {
         return true;
     uint8_t a = reply->a.outcome;
     return has_data(&reply->aaaa) && (on_glibc() || a == NW_OUTCOME_EMPTY || a == NW_OUTCOME_NO_DATA);
+}
+
+/* For IPv6 addresses, or else mapped ones, glibc searches twice. Would the first of its searches, and of all addresses
+ * the second, have come to this candidate as well? */
+static bool is_of_both_searches(const struct question *question, const struct request *request,
+                                const struct reply *reply) {
+    return question->candidate_count == 1 || !request->mapped || !on_glibc() ||
+           (has_data(&reply->aaaa) && (has_data(&reply->a) || !(request->flags & AI_ALL)));
 }
 
 static bool holds_mapped(const struct answer *aaaa) {
@@ -165,6 +173,8 @@ OWN_FRAME static int resolve(struct question *question, struct request *request,
         error = TO_LIBC;
     else if (!succeeds(&reply))
         error = failure_of(question, &reply);
+    else if (!is_of_both_searches(question, request, &reply))
+        error = TO_LIBC;
     else
         error = build(question, request, &reply, services, service_count, result);
     reply_end(&reply);

@@ -198,6 +198,7 @@ uint64_t mix(const uint8_t *bytes, size_t length, uint64_t seed_a, uint64_t seed
 size_t answer_read(const uint8_t *record, size_t available, const char *name, size_t name_length, uint16_t type,
                    struct answer *);
 const uint8_t *chain_next(const uint8_t *name);
+bool is_dead_end(const struct answer *);
 
 /* What is known of a question: from the table two slots' copies in `small`, from the server a frame. The n-th answer is
  * for the n-th bit of `families`. */

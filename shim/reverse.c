@@ -108,8 +108,8 @@ static int judge(struct question *question, const struct answer *answer) {
         take_name(answer, question->spelled);
     else if (!(answer->outcome == NW_OUTCOME_TEMPORARY ? question->failure_is_final : question->negative_is_final))
         return TO_LIBC;
-    else if (on_glibc() && answer->outcome == NW_OUTCOME_NO_DATA && answer->chain_count > 0)
-        return TO_LIBC; /* what glibc calls this depends on its version */
+    else if (is_dead_end(answer))
+        return TO_LIBC;
     return answer->outcome;
 }
 

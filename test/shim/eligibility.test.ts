@@ -275,12 +275,13 @@ for (const libc of ["glibc", "musl"] as const) {
 
     it("as nsswitch.conf has it, on glibc", async () => {
       const plain = [
-        ...["hosts: files dns", "hosts: dns files", "hosts: dns", "hosts files dns", " hosts:dns", "host: files"],
+        ...["hosts: files dns", "hosts: dns", "hosts files dns", " hosts:dns", "host: files"],
         "hosts: files mdns4_minimal [NOTFOUND=return] resolve [!UNAVAIL=return] dns myhostname",
       ];
       const other = [
         ...["hosts: files", "hosts files", "hosts : files", "hosts: files ldap dns", "hosts files ldap dns"],
         ...["hosts: files [NOTFOUND=return] dns", "hosts: files [ SUCCESS = continue ] dns"],
+        ...["hosts: dns files", "hosts: files dns files"],
         ...["hosts: [NOTFOUND=return] files dns", "hosts: files myhostname [NOTFOUND=return] dns"],
         ...["hosts: dns [SUCCESS=merge] files", "hosts: dns [SUCCESS=continue] files"],
       ];

@@ -1,7 +1,7 @@
 // client.so in a process that does what processes do to themselves, whichever way a lookup goes: a hit in the table, a
 // question over the socket, or libc's own.
-import { chmodSync, rmSync } from "node:fs";
-import { constants } from "node:os";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -11,7 +11,7 @@ import { answersFrom, type ScriptedServer, scriptedServer } from "../support/scr
 import { TableFile, tableBytes } from "../support/tableFile.ts";
 import { WHOLE } from "./flags.ts";
 
-const root = fileURLToPath(new URL("../..", import.meta.url));
+const repository = fileURLToPath(new URL("../..", import.meta.url));
 const NAME = "www.example";
 const TABLE = "192.0.2.1";
 const SERVER = "203.0.113.7";
@@ -28,6 +28,7 @@ const EVERY = Object.keys(WAYS) as Way[];
 const OWN: Way[] = ["a hit", "a question"];
 
 const missing = sandboxMissing();
+let root: string; // to change to: a nameserver of its own, and nothing of ours
 let box: Sandbox;
 let server: ScriptedServer;
 let table: TableFile;
@@ -36,9 +37,13 @@ let beating: NodeJS.Timeout | undefined;
 
 beforeAll(async () => {
   if (missing) return;
+  root = mkdtempSync(join(tmpdir(), "namewell-root-"));
+  chmodSync(root, 0o755);
+  mkdirSync(join(root, "etc"));
+  writeFileSync(join(root, "etc/resolv.conf"), "nameserver 192.0.2.200\n");
   box = await sandbox({ resolvConf: "nameserver 192.0.2.200\n" });
   const zone = JSON.stringify({ [NAME]: { A: [LIBC] } });
-  await box.startModule(`${root}/test/support/zoneUpstream.ts`, ["192.0.2.200", zone], { ready: /ready/ });
+  await box.startModule(`${repository}/test/support/zoneUpstream.ts`, ["192.0.2.200", zone], { ready: /ready/ });
   server = await scriptedServer(answersFrom({ [NAME]: { a: [SERVER] } }));
   tableless = await scriptedServer(answersFrom({ [NAME]: { a: [SERVER] } }));
   for (const { directory } of [server, tableless]) chmodSync(directory, 0o755);
@@ -53,6 +58,7 @@ afterAll(async () => {
   await server?.close();
   await tableless?.close();
   await box?.close();
+  if (root) rmSync(root, { recursive: true });
 });
 
 const directoryOf = (way: Way) =>
@@ -70,7 +76,7 @@ for (const libc of ["glibc", "musl"] as const) {
 
     /** What a task prints, with the preload. A shell's words may stand before it. */
     async function task(way: Way, words: (string | number)[], shell = 'exec "$@"', uid?: number) {
-      const env = { DNS_CACHE_DIR: directoryOf(way), PRELOAD: CLIENT };
+      const env = { DNS_CACHE_DIR: directoryOf(way), PRELOAD: CLIENT, ROOT: root };
       const loaded = shell.replace('exec "$@"', 'exec env LD_PRELOAD="$PRELOAD" "$@"');
       const command = ["sh", "-c", loaded, "sh", program, String(words[0]), NAME, ...words.slice(1).map(String)];
       const { code, stdout, stderr } = await box.run(command, { env, ...(uid !== undefined && { uid }) });

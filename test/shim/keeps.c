@@ -1,4 +1,4 @@
-/* Looks a name up again after what processes do to themselves: keeps NAME. Prints each time what was found. */
+/* Looks a name up again after what processes do to themselves: keeps NAME ROOT. Prints each time what was found. */
 #define _GNU_SOURCE 1
 #include <arpa/inet.h>
 #include <netdb.h>
@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -58,8 +57,7 @@ int main(int argc, char **argv) {
     wait_for_child();
     if (syscall(436 /* close_range */, 3, ~0u, 0) == 0)
         look_up("close_range");
-    char directory[] = "/tmp/namewell-keeps-XXXXXX";
-    if (mkdtemp(directory) && chmod(directory, 0755) == 0 && chroot(directory) == 0 && chdir("/") == 0)
+    if (argc > 2 && chroot(argv[2]) == 0 && chdir("/") == 0)
         look_up("chroot");
     sleep(2); /* so that everything that is looked at once a second has been missed here */
     if (setgid(65534) == 0 && setuid(65534) == 0)

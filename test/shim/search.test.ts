@@ -1,5 +1,5 @@
 // The search list in client.so: what it makes of candidates that the table holds is what the server makes of them, and
-// that is libc's rule (test/shim/differential.test.ts), but for a candidate that failed for a moment.
+// that is libc's rule (test/differential), but for a candidate that failed for a moment.
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import * as layout from "../../assembly/layout.ts";
@@ -134,6 +134,29 @@ for (const libc of ["glibc", "musl"] as const) {
       const { questions, text } = await calls([`getaddrinfo ${name} 80 0 1 0 2`], "table");
       expect(questions.map(({ names }) => names)).toEqual([[`${name}.one.example`, `${name}.two.example`, name]]);
       expect(text.join("")).toContain(libc === "glibc" ? `${name}.Two.example` : `${name}.Two.example (the first's)`);
+    });
+
+    it("leaves to glibc what it would search for twice: IPv6 addresses, or else mapped ones", async () => {
+      await box.write(
+        "/etc/resolv.conf",
+        `${NAMESERVER}search ${DOMAINS.join(" ")}\noptions ndots:5 attempts:1 timeout:1\n`,
+      );
+      const names = ["v6-v4-missing", "v4-v6-missing", "missing-data-v4"];
+      publish(names, false);
+      const [mapped, all] = [8, 8 | 16];
+      const lines = [mapped, all].flatMap((flags) => names.map((name) => `getaddrinfo ${name} 80 10 1 0 ${flags}`));
+      const { text } = await calls(lines, "table");
+      const found = text.map((result) => /entry (\S+)/.exec(result)?.[1] ?? "libc");
+      const ofGlibc = ["2001:db8::6", "libc", "2001:db8::1", "libc", "libc", "2001:db8::1"];
+      const ofMusl = [
+        "2001:db8::6",
+        "::ffff:192.0.2.4",
+        "2001:db8::1",
+        "2001:db8::6",
+        "::ffff:192.0.2.4",
+        "2001:db8::1",
+      ];
+      expect(found).toEqual(libc === "glibc" ? ofGlibc : ofMusl);
     });
 
     it("never passes over a candidate that failed for a moment", async () => {

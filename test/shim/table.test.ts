@@ -252,7 +252,9 @@ for (const libc of ["glibc", "musl"] as const) {
       publish(WWW);
       const program = buildProgram("test/shim/keeps.c", libc);
       const env = { DNS_CACHE_DIR: server.directory, LD_PRELOAD: CLIENT };
-      const { stdout } = await box.run([program, "www.example"], { env });
+      const emptyRoot = join(server.directory, "root");
+      mkdirSync(emptyRoot, { recursive: true });
+      const { stdout } = await box.run([program, "www.example", emptyRoot], { env });
       expect(stdout.trim().split("\n")).toEqual(
         ["first", "descriptors", "fork", "close_range", "chroot", "setuid", "threads"].map(
           (what) => `${what} ${TABLE}`,

@@ -1,0 +1,223 @@
+// The judge: libc itself. One program prints every field of every result, once asking a real nameserver, once preloaded
+// with client.so, cold (each answer comes over the socket) and warm (each comes from the published table), with a server
+// whose upstream knows the same zone. Each call is a process of its own that has looked up nothing before.
+import fs from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type ServerProcess, startServer } from "../../demo/serverProcess.ts";
+import { startUpstream, type Upstream } from "../../demo/upstream.ts";
+import { failing } from "../support/failing.ts";
+import { buildClient, buildProgram, muslMissing } from "../support/programs.ts";
+import { type Running, type Sandbox, sandbox, sandboxMissing } from "../support/sandbox.ts";
+import { brokenSearches, warming } from "./calls.ts";
+import {
+  ALIASES,
+  ALIASES_FILE,
+  ENVIRONMENTS,
+  type Environment,
+  EVERYWHERE,
+  HOSTS,
+  NSSWITCH,
+  resolvConfOf,
+} from "./environments.ts";
+import { explanation } from "./explained.ts";
+import { IS_FULL, SHARE } from "./size.ts";
+import { ZONE } from "./zone.ts";
+
+const CLIENT = buildClient("steady", "-DNAMEWELL_STEADY"); // where each process starts to rotate is chance otherwise
+const UPSTREAM_MODULE = fileURLToPath(new URL("../support/zoneUpstream.ts", import.meta.url));
+const LIBCS = [
+  { title: "glibc", missing: undefined },
+  { title: "musl", missing: muslMissing() },
+] as const;
+// Failures, names that no client takes, and denials of Kubernetes' names, which last five seconds.
+const NOT_KEPT = /broken|100\.51\.198\.|hyphen|^(7|8|13)\.2\.0\.192\.|cluster\.local$/;
+const NEGATIVE_SECONDS = 3600;
+
+interface CacheServer {
+  readonly directory: string;
+  readonly process: ServerProcess;
+  /** The names that clients have asked for over the socket. */
+  questions(): string[];
+}
+
+interface Place {
+  readonly box: Sandbox;
+  readonly upstream: Running;
+}
+
+type Mode = "alone" | "cold" | "warm";
+const missing = sandboxMissing();
+const present = LIBCS.filter(({ missing }) => missing === undefined);
+const places = new Map<string, Place>();
+const totals = { calls: 0, cold: 0, warm: 0, explained: new Map<string, number>() };
+let upstream: Upstream;
+let cold: CacheServer;
+let warm: CacheServer;
+
+async function startCache(more: Record<string, string>): Promise<CacheServer> {
+  const directory = fs.mkdtempSync(path.join(tmpdir(), "namewell-test-"));
+  const process = startServer({
+    DNS_CACHE_DIR: directory,
+    DNS_CACHE_UPSTREAMS: `127.0.0.1:${upstream.port}`,
+    DNS_CACHE_MAX_NEGATIVE_TTL: String(NEGATIVE_SECONDS),
+    DNS_CACHE_LOG_LEVEL: "debug",
+    ...more,
+  });
+  await process.seen("Listening");
+  const questions = () => process.log.flatMap(({ msg }) => /^Got message: '(.*)'$/.exec(msg)?.[1] ?? []);
+  return { directory, process, questions };
+}
+
+async function placeOf({ network }: Environment): Promise<Place> {
+  const known = places.get(network.title);
+  if (known) return known;
+  const box = await sandbox({ addresses: network.addresses, routes: network.routes });
+  const upstream = await box.startModule(UPSTREAM_MODULE, ["::", JSON.stringify(ZONE)], { ready: /ready/ });
+  await box.write(ALIASES_FILE, ALIASES);
+  places.set(network.title, { box, upstream });
+  return { box, upstream };
+}
+
+async function furnish({ box }: Place, environment: Environment): Promise<void> {
+  const files = {
+    "/etc/resolv.conf": resolvConfOf(environment),
+    "/etc/hosts": environment.hosts ?? HOSTS,
+    "/etc/nsswitch.conf": environment.nsswitch ?? NSSWITCH,
+    "/etc/host.conf": environment.hostConf ?? "multi on\n",
+    "/etc/gai.conf": environment.gaiConf ?? "",
+  };
+  for (const [file, text] of Object.entries(files)) {
+    if (text === "-") await box.run(["rm", "-f", file]);
+    else await box.write(file, text);
+  }
+  await box.run(["hostname", environment.hostname ?? "sandbox"]);
+}
+
+function callsOf(environment: Environment, index: number): string[] {
+  const groups = IS_FULL ? new Set([...environment.calls, ...EVERYWHERE]) : environment.calls;
+  const lines = [...groups].flatMap((group) => group());
+  const whole = [...new Set(lines)];
+  const share = whole.filter((line, at) => line.includes("broken") || (at + index) % SHARE === 0);
+  return share.length > 0 ? share : whole.slice(0, 1);
+}
+
+const programs = new Map<string, string>();
+async function run(place: Place, environment: Environment, libc: string, mode: Mode, lines: readonly string[]) {
+  const program = programs.get(libc) ?? buildProgram("test/shim/lookup.c", libc as "glibc" | "musl");
+  programs.set(libc, program);
+  const server = mode === "cold" ? cold : warm;
+  const preload = mode === "alone" ? {} : { DNS_CACHE_DIR: server.directory, LD_PRELOAD: CLIENT };
+  const { code, stdout, stderr } = await place.box.run([program, "apart"], {
+    input: `${lines.join("\n")}\n`,
+    env: { UNUSED: "1", ...environment.variables, ...preload },
+    timeoutMs: 1_000_000,
+  });
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  // musl leaves in errno whatever its inner calls did
+  const told = libc === "musl" ? stdout.replaceAll(/ errno \d+$/gm, "") : stdout;
+  const results = told.split(/^(?=get)/m);
+  expect(results.length).toBe(lines.length);
+  return results;
+}
+
+/** How many questions libc itself has asked in this place: read after one of its own, since what was said comes late. */
+async function questionsOfLibc({ box, upstream }: Place, marker: string): Promise<number> {
+  const script = `import { Resolver } from "node:dns/promises"; const r = new Resolver(); r.setServers(["127.0.0.1"]); await r.resolve4("${marker}.example").catch(() => {})`;
+  const heard = upstream.wrote(new RegExp(`${marker}\\.example`));
+  await box.run([process.execPath, "--input-type=module", "-e", script]);
+  await heard;
+  return upstream.stdout().split("\n").length;
+}
+
+/** Differences that show twice: a machine that stands still for a second makes some that do not. */
+async function differences(
+  place: Place,
+  environment: Environment,
+  libc: string,
+  mode: Mode,
+  expected: string[],
+  got: string[],
+) {
+  const again = got.flatMap((text, i) => (text === expected[i] ? [] : [String(text.split("\n")[0])]));
+  if (again.length === 0) return [];
+  const alone = await run(place, environment, libc, "alone", again);
+  const preloaded = await run(place, environment, libc, mode, again);
+  return preloaded.flatMap((text, i) => {
+    const observed = { libc, alone: String(alone[i]), preloaded: text };
+    if (observed.alone === text) return [];
+    const reason = explanation(observed);
+    if (reason === undefined)
+      return [`${environment.title}, ${libc}, ${mode}: ${observed.alone}--- preloaded:\n${text}`];
+    totals.explained.set(reason, (totals.explained.get(reason) ?? 0) + 1);
+    return [];
+  });
+}
+
+describe.skipIf(missing)(`client.so against libc (${missing ?? LIBCS[1].missing ?? "glibc and musl"})`, () => {
+  beforeAll(async () => {
+    upstream = await startUpstream({ zone: ZONE, soaMinimum: NEGATIVE_SECONDS, tamper: failing });
+    cold = await startCache({ DNS_CACHE_SHARED_TABLE: "off" });
+    warm = await startCache({});
+  });
+  afterAll(async () => {
+    for (const { box } of places.values()) await box.close();
+    for (const server of [cold, warm]) {
+      await server.process.stopped("SIGTERM");
+      fs.rmSync(server.directory, { recursive: true, force: true });
+    }
+    await upstream.close();
+    if (!IS_FULL) return;
+    const reasons = [...totals.explained].map(([reason, count]) => `${count} explained: ${reason}`);
+    console.log(
+      [
+        `${totals.calls} calls, ${totals.cold} answered over the socket, ${totals.warm} from the table`,
+        ...reasons,
+      ].join("\n"),
+    );
+  });
+
+  for (const [index, environment] of ENVIRONMENTS.entries()) {
+    it(`gives every field as libc does: ${environment.title}`, { timeout: 1_800_000 }, async () => {
+      const place = await placeOf(environment);
+      await furnish(place, environment);
+      const lines = callsOf(environment, index);
+      const each = <T>(work: (libc: string) => Promise<T>) => Promise.all(present.map(({ title }) => work(title)));
+
+      const alone = await each((libc) => run(place, environment, libc, "alone", lines));
+      const [libcBefore, coldBefore] = [await questionsOfLibc(place, `a${index}`), cold.questions().length];
+      const overSocket = await each((libc) => run(place, environment, libc, "cold", lines));
+      const [libcCold, coldAsked] = [await questionsOfLibc(place, `b${index}`), cold.questions().length - coldBefore];
+      await each((libc) => run(place, environment, libc, "warm", warming(lines)));
+      const [libcBetween, warmBefore] = [await questionsOfLibc(place, `c${index}`), warm.questions().length];
+      const fromTable = await each((libc) => run(place, environment, libc, "warm", lines));
+      const [libcWarm, warmAsked] = [await questionsOfLibc(place, `d${index}`), warm.questions().slice(warmBefore)];
+
+      // What libc is asked is the same; so what came over the socket comes from the table now. Failures are not kept.
+      const moreOfLibc = libcWarm - libcBetween - (libcCold - libcBefore);
+      expect(moreOfLibc).toBeLessThan(coldAsked / 10 + 5);
+      expect(
+        environment.calls.includes(brokenSearches) ? [] : warmAsked.filter((name) => !NOT_KEPT.test(name)),
+      ).toEqual([]);
+      totals.calls += lines.length * present.length;
+      totals.cold += coldAsked;
+      totals.warm += coldAsked - warmAsked.length;
+
+      const found: string[] = [];
+      for (const [i, { title: libc }] of present.entries()) {
+        found.push(
+          ...(await differences(place, environment, libc, "cold", alone[i] as string[], overSocket[i] as string[])),
+          ...(await differences(place, environment, libc, "warm", alone[i] as string[], fromTable[i] as string[])),
+        );
+      }
+      if (found.length > 0) expect.fail(`${found.length} differences:\n${found.join("\n")}`);
+    });
+  }
+
+  it("has compared what came from the cache, and not libc with itself", () => {
+    expect(totals.cold).toBeGreaterThan(totals.calls / 4);
+    expect(totals.warm).toBeGreaterThan(totals.calls / 4);
+  });
+});

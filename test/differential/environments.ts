@@ -1,0 +1,233 @@
+// Where it is called: the machine's addresses, the files of /etc and the variables that libc heeds.
+import * as calls from "./calls.ts";
+
+export interface Network {
+  readonly title: string;
+  readonly addresses: string[];
+  readonly routes: string[];
+}
+
+export interface Environment {
+  readonly title: string;
+  readonly network: Network;
+  /** Put before the nameserver's line; with `nameserver`, all of the file. */
+  readonly resolvConf?: string;
+  readonly hosts?: string;
+  readonly nsswitch?: string;
+  readonly hostConf?: string;
+  readonly gaiConf?: string;
+  readonly hostname?: string;
+  readonly variables?: Readonly<Record<string, string>>;
+  readonly calls: readonly (() => string[])[];
+}
+
+/** Any address will do that is no machine's own: what libc thinks of the nameserver's must not change the rest. */
+const NAMESERVER = "203.0.113.253";
+const TO_NAMESERVER = `route add local ${NAMESERVER}/32 dev lo`;
+export const HOSTS = `127.0.0.1 localhost
+::1 localhost
+192.0.2.99 hosted.example other # one.example
+192.0.2.98 ninety-eight.example
+`;
+export const NSSWITCH = "passwd: files\nhosts: files dns\nservices: files\n";
+export const ALIASES_FILE = "/etc/host.aliases";
+export const ALIASES = "short www.example\nSHOUTED one.example\nother app.corp.example\n";
+
+export function resolvConfOf({ resolvConf = "" }: Environment): string {
+  if (/^\s*nameserver|^# nothing/m.test(resolvConf)) return resolvConf;
+  return `${resolvConf}nameserver ${NAMESERVER}\noptions timeout:1 attempts:1\n`;
+}
+
+const V4: Network = { title: "IPv4 only", addresses: ["192.0.2.200/24"], routes: [TO_NAMESERVER] };
+const BOTH: Network = {
+  title: "IPv4 and IPv6",
+  addresses: ["192.0.2.200/24", "2001:db8::200/64"],
+  routes: [TO_NAMESERVER],
+};
+const OUT: Network = {
+  title: "with ways out",
+  addresses: ["192.0.2.200/24", "2001:db8::200/64", "fd00:1::200/64", "fe80::200/64"],
+  routes: [TO_NAMESERVER, "route add default dev lo", "-6 route add default dev lo"],
+};
+const V6: Network = { title: "IPv6 only", addresses: ["2001:db8::200/64"], routes: [TO_NAMESERVER] };
+const NONE: Network = { title: "loopback addresses only", addresses: [], routes: [TO_NAMESERVER] };
+
+const {
+  names,
+  flags,
+  services,
+  sizes,
+  searches,
+  brokenNames,
+  brokenSearches,
+  rootSearches,
+  hosted,
+  reverse,
+  brokenReverse,
+  few,
+} = calls;
+
+const NETWORKS: Environment[] = [
+  { title: V4.title, network: V4, calls: [names] },
+  { title: BOTH.title, network: BOTH, calls: [names, brokenNames, flags, services, sizes, reverse, brokenReverse] },
+  { title: OUT.title, network: OUT, calls: [names] },
+  { title: V6.title, network: V6, calls: [names] },
+  { title: NONE.title, network: NONE, calls: [names] },
+];
+
+const ONE = "search corp.example\n";
+const FOUR = "search none.example corp.example two.example seven.example\n";
+const SEVEN =
+  "search one.none.example two.none.example three.none.example four.none.example five.none.example two.example seven.example\n";
+const CLUSTER = "search default.svc.cluster.local svc.cluster.local cluster.local corp.example\noptions ndots:5\n";
+
+const RESOLV_CONFS: Record<string, string> = {
+  "a search list of one": ONE,
+  "a search list of four": FOUR,
+  "a search list of seven": SEVEN,
+  "a search list as Kubernetes writes it": CLUSTER,
+  "a domain line": "domain corp.example\n",
+  "a domain line with two names": "domain corp.example two.example\n",
+  "search, then domain": "search two.example seven.example\ndomain corp.example\n",
+  "domain, then search": "domain corp.example\nsearch two.example seven.example\n",
+  "two search lines": `search none.example\n${FOUR}`,
+  "a search list in mixed case with final dots": "search Corp.EXAMPLE. TWO.example\n",
+  "a search list with the root": "search . corp.example\n",
+  "an empty search line": "search\n",
+  "a search list of what is no domain": "search -bad.example corp.example\n",
+  "ndots:0": `${FOUR}options ndots:0\n`,
+  "ndots:2": `${FOUR}options ndots:2\n`,
+  "ndots:5": `${FOUR}options ndots:5\n`,
+  "ndots:15": `${FOUR}options ndots:15\n`,
+  "ndots:16": `${FOUR}options ndots:16\n`,
+  "ndots without a number": `${FOUR}options ndots:\n`,
+  "ndots twice": `${FOUR}options ndots:4\noptions ndots:1\n`,
+  "ndots without a search list": "options ndots:3\n",
+  "odd spacing": "search\t corp.example \t two.example  \n  search seven.example\noptions   ndots:2\tattempts:1\n",
+  comments: "; search none.example\n# search seven.example\nsearch corp.example # two.example\nsearch two.example ;x\n",
+  "no line end": "nameserver 203.0.113.253\noptions timeout:1 attempts:1\nsearch corp.example two.example",
+  "carriage returns": "search corp.example two.example\r\n",
+  "no-aaaa": "options no-aaaa\n",
+  "no-aaaa and a search list": `${FOUR}options no-aaaa ndots:2\n`,
+  "options for the transport": "options edns0 rotate single-request single-request-reopen trust-ad use-vc\n",
+  inet6: "options inet6\n",
+  sortlist: "sortlist 198.51.100.0/255.255.255.0 203.0.113.0\n",
+  "a loopback nameserver": "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n",
+  "a loopback nameserver and a search list": `${FOUR}nameserver 127.0.0.1\noptions timeout:1 attempts:1\n`,
+  "a nameserver with a scope": "nameserver fe80::200%lo\noptions timeout:1 attempts:1\n",
+  "an unreadable nameserver": "nameserver 203.0.113.253\nnameserver nonsense\noptions timeout:1 attempts:1\n",
+  "nothing at all": "# nothing\n",
+};
+
+const ON_RESOLV_CONF: Environment[] = Object.entries(RESOLV_CONFS).map(([title, resolvConf]) => ({
+  title: `resolv.conf: ${title}`,
+  network: title.includes("scope") ? OUT : BOTH,
+  resolvConf,
+  calls: [
+    title.includes("root")
+      ? rootSearches
+      : /search|ndots|domain|spacing|comments|returns|line end/.test(title)
+        ? searches
+        : few,
+  ],
+}));
+
+const HOSTS_FILES: Record<string, string> = {
+  "several lines and aliases": `${HOSTS}192.0.2.50 several.example alias.hosts\n192.0.2.51 several.example\n2001:db8::50 several.example second.hosts\n192.0.2.52 Loud.Hosts\n192.0.2.53 both.hosts\n2001:db8::53 both.hosts\n`,
+  "IPv6 only": "::1 ip6-localhost\n2001:db8::51 six.hosts\n2001:db8::52 hosted.example\n::ffff:192.0.2.60 four.hosts\n",
+  "comments, odd lines, an address alone":
+    "127.0.0.1\tlocalhost\n# 192.0.2.54 commented.hosts\n192.0.2.55\n  192.0.2.56   six.hosts\t tail.hosts#one.example\nnonsense both.hosts\n192.0.2.57 four.hosts hosted.example.\n192.0.2.1 one.example",
+  "nothing in it": "",
+};
+const HOSTED: Environment[] = [
+  ...Object.entries(HOSTS_FILES).map(([title, hosts]) => ({
+    title: `hosts: ${title}`,
+    network: BOTH,
+    hosts,
+    calls: [hosted],
+  })),
+  { title: "hosts: missing", network: BOTH, hosts: "-", calls: [hosted] },
+  { title: "hosts: missing and a search list", network: BOTH, hosts: "-", resolvConf: FOUR, calls: [few] },
+  {
+    title: "hosts that a search list finds",
+    network: BOTH,
+    hosts: `${HOSTS}192.0.2.60 app.two.example\n192.0.2.61 missing\n192.0.2.62 later\n`,
+    resolvConf: FOUR,
+    calls: [searches],
+  },
+];
+
+const SWITCHES = [
+  "dns files",
+  "files",
+  "dns",
+  "files [NOTFOUND=return] dns",
+  "files [!UNAVAIL=return] dns",
+  "files mymachines myhostname dns",
+  "files mdns4_minimal [NOTFOUND=return] dns",
+  "files nosuchmodule dns",
+  "dns [NOTFOUND=return] files",
+];
+const SWITCHED: Environment[] = [
+  ...SWITCHES.map((list) => ({
+    title: `nsswitch: ${list}`,
+    network: BOTH,
+    nsswitch: `hosts:\t${list}\n`,
+    calls: [hosted],
+  })),
+  { title: "nsswitch: no line for hosts", network: BOTH, nsswitch: "passwd: files\n", calls: [hosted] },
+  { title: "nsswitch: missing", network: BOTH, nsswitch: "-", calls: [few] },
+  {
+    title: "host.conf: multi off",
+    network: BOTH,
+    hostConf: "multi off\n",
+    hosts: `${HOSTS}192.0.2.1 other\n`,
+    calls: [few],
+  },
+  { title: "gai.conf", network: OUT, gaiConf: "precedence ::ffff:0:0/96 100\n", calls: [few] },
+];
+
+const OTHERWISE: Environment[] = [
+  { title: "a host name with a domain", network: BOTH, hostname: "sandbox.corp.example", calls: [searches, hosted] },
+  {
+    title: "a host name with a domain, and a search list",
+    network: BOTH,
+    hostname: "sandbox.corp.example",
+    resolvConf: "search two.example\n",
+    calls: [searches],
+  },
+  ...(
+    [
+      ["LOCALDOMAIN", { LOCALDOMAIN: "corp.example two.example" }, ""],
+      ["LOCALDOMAIN over a search list", { LOCALDOMAIN: "corp.example" }, FOUR],
+      ["an empty LOCALDOMAIN", { LOCALDOMAIN: "" }, FOUR],
+      ["RES_OPTIONS ndots:2", { RES_OPTIONS: "ndots:2" }, FOUR],
+      ["RES_OPTIONS ndots:1 over the file's", { RES_OPTIONS: "ndots:1" }, `${FOUR}options ndots:5\n`],
+      ["RES_OPTIONS no-aaaa", { RES_OPTIONS: "no-aaaa" }, ""],
+      ["HOSTALIASES", { HOSTALIASES: ALIASES_FILE }, FOUR],
+      ["HOSTALIASES without a file", { HOSTALIASES: "/nowhere" }, FOUR],
+    ] as const
+  ).map(([title, variables, resolvConf]) => ({ title, network: BOTH, variables, resolvConf, calls: [searches] })),
+  {
+    title: "a server that fails, first in the search list",
+    network: BOTH,
+    resolvConf: "search broken.example corp.example\n",
+    calls: [brokenSearches],
+  },
+  {
+    title: "a server that fails, last in the search list",
+    network: BOTH,
+    resolvConf: "search two.example broken.example\n",
+    calls: [brokenSearches],
+  },
+];
+
+export const ENVIRONMENTS: readonly Environment[] = [
+  ...NETWORKS,
+  ...ON_RESOLV_CONF,
+  ...HOSTED,
+  ...SWITCHED,
+  ...OTHERWISE,
+];
+/** In a full run, called in each environment besides its own calls. */
+export const EVERYWHERE = [names, searches, hosted, few];
