@@ -107,8 +107,3 @@ size_t answer_read(const uint8_t *record, size_t available, const char *name, si
         return 0;
     return length;
 }
-
-/* An alias of a name that has no such record: what glibc calls it depends on the function and on glibc's version. */
-bool is_dead_end(const struct answer *answer) {
-    return on_glibc() && answer->outcome == NW_OUTCOME_NO_DATA && answer->chain_count > 0;
-}

@@ -198,7 +198,6 @@ uint64_t mix(const uint8_t *bytes, size_t length, uint64_t seed_a, uint64_t seed
 size_t answer_read(const uint8_t *record, size_t available, const char *name, size_t name_length, uint16_t type,
                    struct answer *);
 const uint8_t *chain_next(const uint8_t *name);
-bool is_dead_end(const struct answer *);
 
 /* What is known of a question: from the table two slots' copies in `small`, from the server a frame. The n-th answer is
  * for the n-th bit of `families`. */
@@ -321,6 +320,7 @@ int failure_tell(int outcome);
 /* canonical.c: the name at the end of the chain, as this libc chooses it; into a buffer of NW_NAME_BYTES_MAX + 1 */
 const char *canonical_of(const struct question *, const struct answer *, char *buffer);
 bool chain_is_plain(const struct answer *);
+bool is_dead_end(const struct answer *);
 bool has_punycode(const struct question *, const struct answer *);
 
 #endif
