@@ -158,7 +158,7 @@ bool eligible(const char *name, struct question *question) {
     if (dots == 0 && facts.resolver.has_loopback)
         return false; /* a server within this container's network may know it: Docker's */
     question->no_aaaa = facts.resolver.no_aaaa;
-    question->failure_is_final = !facts.resolver.has_loopback;
+    question->failure_is_final = !facts.resolver.has_loopback && !(on_glibc() && facts.switches.others_last);
     question->negative_is_final &= question->failure_is_final;
     return true;
 }

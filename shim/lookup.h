@@ -124,7 +124,8 @@ struct switches {
     bool plain; /* nsswitch.conf, host.conf: names are looked up in files, then in the DNS */
     bool local; /* a module answers names without a dot by itself */
     bool local_addresses;
-    bool own_order; /* gai.conf */
+    bool own_order;   /* gai.conf */
+    bool others_last; /* a module behind the DNS has the last word on what is not found */
 };
 struct facts {
     bool named_here; /* in /etc/hosts, be it a name or an address, or this machine's own name */

@@ -88,7 +88,8 @@ bool eligible_address(int family, const uint8_t *address, struct question *quest
         return false; /* a server within this container's network may know it: Docker's */
     question->own_order = question->no_aaaa = false;
     question->view = facts.view;
-    question->negative_is_final = question->failure_is_final = !facts.resolver.has_loopback;
+    question->negative_is_final = question->failure_is_final =
+        !facts.resolver.has_loopback && !(on_glibc() && facts.switches.others_last);
     return true;
 }
 

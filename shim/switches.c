@@ -20,8 +20,8 @@ static bool one_of(const char *word, const char *const *list, size_t count) {
 }
 
 void nsswitch_read(struct words *words, struct switches *switches) {
-    words->hash_anywhere = true;
-    bool hosts_line = false, seen = false, plain = true, has_dns = false, files_last = false, may_act = false;
+    /* A '#' within the line begins a comment to some versions of glibc and a module's name to others. */
+    bool hosts_line = false, seen = false, plain = true, has_dns = false, may_act = false;
     char word[WORD_BYTES];
     while (next_word(words, word)) {
         char *text = word;
@@ -29,7 +29,8 @@ void nsswitch_read(struct words *words, struct switches *switches) {
             hosts_line = strncmp(text, "hosts", 5) == 0 && (text[5] == ':' || !text[5]); /* glibc needs no colon */
             if (!hosts_line)
                 continue;
-            seen = true, plain = true, has_dns = false, files_last = false, may_act = false;
+            switches->others_last = false;
+            seen = true, plain = true, has_dns = false, may_act = false;
             text += text[5] ? 6 : 5;
         }
         if (!hosts_line || !*text)
@@ -41,14 +42,14 @@ void nsswitch_read(struct words *words, struct switches *switches) {
         bool is_files = strcmp(text, "files") == 0, is_dns = ONE_OF(text, DNS_MODULES);
         switches->local_addresses |= !is_files && strcmp(text, "dns") != 0;
         has_dns |= is_dns;
-        files_last = is_files || (files_last && !is_dns);
+        switches->others_last = !is_dns && (switches->others_last || has_dns);
         may_act = is_dns || strstr(text, "_minimal");
         if (ONE_OF(text, LOCAL_MODULES))
             switches->local = true;
         else if (!is_files && !is_dns)
             plain = false;
     }
-    if (seen && !(plain && has_dns && !files_last)) /* which would have the last word on what is not found */
+    if (seen && !(plain && has_dns))
         switches->plain = false;
 }
 

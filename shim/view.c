@@ -95,6 +95,7 @@ static void read_words(enum file file, struct words *words, struct known *known,
     case NSSWITCH_CONF:
         nsswitch_read(words, &switches);
         known->facts.switches.local = switches.local;
+        known->facts.switches.others_last = switches.others_last;
         known->facts.switches.local_addresses = switches.local_addresses;
         break;
     case HOST_CONF:

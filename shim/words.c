@@ -26,10 +26,10 @@ static bool is_space(int byte) {
     return byte == ' ' || (byte >= '\t' && byte <= '\r');
 }
 
-/* Of as much of it as the buffer holds. */
+/* Of its first line, as much as the buffer holds. */
 void words_of(struct words *words, const char *text) {
     *words = (struct words){.fd = -1, .no_file = true};
-    while (words->end < (int)sizeof words->buffer && text[words->end]) {
+    while (words->end < (int)sizeof words->buffer && text[words->end] && text[words->end] != '\n') {
         words->buffer[words->end] = text[words->end];
         words->end++;
     }
