@@ -37,12 +37,19 @@ const EXPLANATIONS: readonly Explanation[] = [
       libc === "glibc" && / app\b/.test(alone) && /192\.0\.2\.30/.test(alone) && FAILS_FOR_A_MOMENT.test(preloaded),
   },
   {
+    reason: "a loop of aliases and a FORMERR are failures for a moment, and not the lack of a name",
+    covers: ({ alone, preloaded }) =>
+      / (about|round|x\.formerr)\.example/.test(alone) &&
+      !/returns (0|a host)/.test(alone) &&
+      FAILS_FOR_A_MOMENT.test(preloaded),
+  },
+  {
     reason: "an answer of more than 512 bytes is given out on musl before 1.2.4 too, which knows no TCP",
     covers: ({ libc, alone, preloaded }) =>
       libc === "musl" &&
-      / forty\./.test(alone) &&
+      / (forty|sixty)\./.test(alone) &&
       /returns (-2|2|NULL)/.test(alone) &&
-      /198\.51\.100\.40|returns 34/.test(preloaded),
+      /198\.51\.100\.40|2001:db8:39::1|returns 34/.test(preloaded),
   },
   {
     reason: "a buffer for an _r form is large enough where it holds the result; libc wants more than it fills",

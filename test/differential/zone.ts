@@ -4,6 +4,7 @@ import type { Zone } from "../../demo/upstream.ts";
 // Answers with a name of 253 would not fit the 512 bytes that musl takes: this zone's server does not compress names.
 export const LONG = `${"a".repeat(63)}.${"b".repeat(63)}.${"c".repeat(63)}.${"d".repeat(29)}.example`;
 const FORTY = Array.from({ length: 40 }, (_, i) => `198.51.100.${i + 1}`);
+const TEN = Array.from({ length: 10 }, (_, i) => i + 50);
 const LONG_TTL = 3600; // what is warm stays so for the whole run
 
 const FORWARD: Zone = {
@@ -19,6 +20,13 @@ const FORWARD: Zone = {
   "sixes.example": { AAAA: ["fec0::1", "fd00::1", "2001:db8::2", "2001:db8::203", "2001:db8:1::1", "::c000:201"] },
   "mapped.example": { A: ["192.0.2.1"], AAAA: ["::ffff:192.0.2.1", "2001:db8::1"] },
   "forty.example": { A: FORTY },
+  "ten.example": { A: TEN.map((i) => `192.0.2.${i}`), AAAA: TEN.map((i) => `2001:db8::${i}`) },
+  "sixty.example": { AAAA: FORTY.map((_, i) => `2001:db8:${i}::1`) }, // more than a slot of the table holds
+  "twice.example": { A: ["192.0.2.20", "192.0.2.20", "192.0.2.21"] },
+  "brief.example": { ttl: 0, A: ["192.0.2.22"] },
+  "three-links.example": { CNAME: "www.example" },
+  "round.example": { CNAME: "about.example" },
+  "about.example": { CNAME: "round.example" },
   "www.example": { CNAME: "web.example" },
   "web.example": { CNAME: "host.example" },
   "host.example": { A: ["192.0.2.7"], AAAA: ["2001:db8::7"] },
@@ -34,7 +42,16 @@ const FORWARD: Zone = {
   "-x.example": { A: ["192.0.2.17"] },
   "x.broken.example": { A: ["192.0.2.1"] },
   "x.halfbroken.example": { A: ["192.0.2.1"] },
+  "x.fourbroken.example": { AAAA: ["2001:db8::1"] },
+  "x.sixmissing.example": { A: ["192.0.2.1"] },
+  "x.fourmissing.example": { AAAA: ["2001:db8::1"] },
+  "x.refused.example": { A: ["192.0.2.1"] },
+  "x.notimp.example": { A: ["192.0.2.1"] },
+  "x.formerr.example": { A: ["192.0.2.1"] },
   single: { A: ["192.0.2.11"] },
+  "1.example": { A: ["192.0.2.18"] },
+  "1a": { A: ["192.0.2.19"] },
+  [`${"x".repeat(63)}.example`]: { A: ["192.0.2.23"] },
   "under_score.example": { A: ["192.0.2.12"] },
   [LONG]: { A: ["192.0.2.13"] },
   "hosted.example": { A: ["192.0.2.14"] },
@@ -61,6 +78,14 @@ const SEARCHED: Zone = {
   "single.example": { A: ["192.0.2.42"] },
   "com.corp.example": { A: ["192.0.2.43"] },
 };
+
+const WILD_NAMES =
+  "app later last missing missing.example a.b a.b.c web web.default web.default.svc one.example.two".split(" ");
+
+// What a wildcard makes of a search list: each name exists.
+function wild(names: readonly string[]): Zone {
+  return Object.fromEntries(names.map((name) => [`${name.toLowerCase()}.wild.example`, { A: ["192.0.2.45"] }]));
+}
 
 function reverseOf(address: string): string {
   return `${address.split(".").reverse().join(".")}.in-addr.arpa`;
@@ -97,6 +122,8 @@ const REVERSE: Zone = {
 };
 
 export const ZONE: Zone = Object.fromEntries(
-  Object.entries({ ...FORWARD, ...SEARCHED, ...REVERSE }).map(([name, entry]) => [name, { ttl: LONG_TTL, ...entry }]),
+  Object.entries({ ...wild(Object.keys(FORWARD)), ...wild(WILD_NAMES), ...FORWARD, ...SEARCHED, ...REVERSE }).map(
+    ([name, entry]) => [name, { ttl: LONG_TTL, ...entry }],
+  ),
 );
 export const FORWARD_NAMES = Object.keys(FORWARD);
