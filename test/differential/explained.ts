@@ -24,11 +24,11 @@ const EXPLANATIONS: readonly Explanation[] = [
     covers: ({ alone, preloaded }) => lowerCase(alone) === lowerCase(preloaded),
   },
   {
-    reason: "a good A is given out on musl too where only AAAA fails",
+    reason: "a good A is given out on musl too where only AAAA fails, or is denied with the name",
     covers: ({ libc, alone, preloaded }) =>
       libc === "musl" &&
-      / x\.halfbroken/.test(alone) &&
-      /returns -3/.test(alone) &&
+      / x\.(halfbroken|sixmissing)/.test(alone) &&
+      /returns -[23]/.test(alone) &&
       /entry 192\.0\.2\.1 /.test(preloaded),
   },
   {
