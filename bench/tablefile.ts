@@ -5,7 +5,7 @@ import path from "node:path";
 import { TYPE_A } from "../assembly/layout.ts";
 import { createCache } from "../src/cache.ts";
 import { nowMs } from "../src/clock.ts";
-import { upstreamText } from "../src/config.ts";
+import { upstreamText } from "../src/upstream/address.ts";
 import { loadWasm } from "../src/wasm.ts";
 import { address, makeRecord } from "../test/support/records.ts";
 

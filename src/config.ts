@@ -1,14 +1,8 @@
 // The server's settings: one frozen value, read once from the environment. The README's table is tested against
 // SETTINGS. A bad value is an error of one line that names the variable, the value and what is accepted.
-import net from "node:net";
 import { cleanEnv, makeValidator } from "envalid";
 import { nameserversOf } from "./resolvconf.ts";
-
-export interface UpstreamAddress {
-  readonly transport: "udp" | "tcp";
-  readonly host: string;
-  readonly port: number;
-}
+import { DNS_PORT, hostAndPort, type UpstreamAddress, upstreamAddress } from "./upstream/address.ts";
 
 export interface HttpAddress {
   readonly host: string;
@@ -48,7 +42,6 @@ interface Setting<T> {
 const SUN_PATH_BYTES = 108; // unix(7), the closing zero included
 const DIRECTORY_BYTES_MAX = SUN_PATH_BYTES - 1 - "/dns.sock".length;
 const UPSTREAMS_MAX = 16;
-const DNS_PORT = 53;
 
 export const SETTINGS = {
   DNS_CACHE_DIR: {
@@ -103,11 +96,6 @@ export function readConfig(env: NodeJS.ProcessEnv, readResolvConf: () => string)
     http: values.DNS_CACHE_HTTP === "off" ? undefined : values.DNS_CACHE_HTTP,
     logLevel: values.DNS_CACHE_LOG_LEVEL,
   });
-}
-
-/** `udp 1.1.1.1:53`, for logs and for the table's header. */
-export function upstreamText({ transport, host, port }: UpstreamAddress): string {
-  return `${transport} ${net.isIPv6(host) ? `[${host}]` : host}:${port}`;
 }
 
 function upstreamsOfSystem(readResolvConf: () => string): UpstreamAddress[] {
@@ -181,23 +169,6 @@ function upstreamList(text: string): readonly UpstreamAddress[] | undefined {
   return upstreams as UpstreamAddress[];
 }
 
-function upstreamAddress(text: string): UpstreamAddress | undefined {
-  const isTcp = text.startsWith("tcp://");
-  const rest = isTcp ? text.slice("tcp://".length) : text;
-  const address = net.isIPv6(rest) ? { host: rest, port: DNS_PORT } : hostAndPort(rest, DNS_PORT);
-  return address && { transport: isTcp ? "tcp" : "udp", ...address };
-}
-
 function httpAddress(text: string): HttpAddress | "off" | undefined {
   return text === "off" ? "off" : hostAndPort(text, undefined);
-}
-
-function hostAndPort(text: string, defaultPort: number | undefined): HttpAddress | undefined {
-  const match = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d{1,5}))?$/.exec(text);
-  if (match === null) return undefined;
-  const [, bracketed, plain, portText] = match;
-  const host = bracketed ?? plain ?? "";
-  if (bracketed === undefined ? !net.isIPv4(host) : !net.isIPv6(host)) return undefined;
-  const port = portText === undefined ? defaultPort : Number(portText);
-  return port !== undefined && port >= 1 && port <= 65535 ? { host, port } : undefined;
 }

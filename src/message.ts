@@ -17,6 +17,8 @@ export interface Query {
   readonly id: number;
   /** The question section as sent: wire name with its case, type, class. */
   readonly question: Uint8Array;
+  /** The client's cookie that it was sent with, 8 bytes (RFC 7873). */
+  readonly cookie?: Uint8Array | undefined;
 }
 
 export type Reply =

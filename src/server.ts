@@ -3,7 +3,7 @@
 import fs from "node:fs";
 import { fileURLToPath } from "node:url";
 import { createCache } from "./cache.ts";
-import { type Config, ConfigError, readConfig, upstreamText } from "./config.ts";
+import { type Config, ConfigError, readConfig } from "./config.ts";
 import { createCounters } from "./counters.ts";
 import { DirectoryError, openDirectory } from "./directory.ts";
 import { LibraryError, readLibrary } from "./library.ts";
@@ -13,6 +13,7 @@ import { messageReader } from "./message.ts";
 import { createPublisher } from "./publisher.ts";
 import { createResolver } from "./resolver.ts";
 import { createResponder } from "./responder.ts";
+import { upstreamText } from "./upstream/address.ts";
 import { createAsk } from "./upstream/ask.ts";
 import { createExchange } from "./upstream/exchange.ts";
 import { createUsual } from "./upstream/usual.ts";

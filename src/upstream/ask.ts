@@ -2,8 +2,8 @@
 // A late server's reply still counts while the question is open.
 import type { Question } from "../cache.ts";
 import { nowMs } from "../clock.ts";
-import { type UpstreamAddress, upstreamText } from "../config.ts";
 import type { Counters } from "../counters.ts";
+import { type UpstreamAddress, upstreamText } from "./address.ts";
 import type { Exchange, Server } from "./exchange.ts";
 import type { Usual } from "./usual.ts";
 

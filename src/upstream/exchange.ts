@@ -1,11 +1,11 @@
 // One question put to one server: with EDNS where the server speaks it, over TCP where a reply is truncated.
 import type { Question } from "../cache.ts";
 import { nowMs } from "../clock.ts";
-import { type UpstreamAddress, upstreamText } from "../config.ts";
 import type { Counters } from "../counters.ts";
 import type { Log } from "../log.ts";
 import type { Query, Reply } from "../message.ts";
-import { buildQuery } from "./query.ts";
+import { type UpstreamAddress, upstreamText } from "./address.ts";
+import { buildQuery, randomId, stampId } from "./query.ts";
 import { exchangeTcp } from "./tcp.ts";
 import { exchangeUdp } from "./udp.ts";
 
@@ -72,7 +72,8 @@ export function createExchange({ readReply, counters, log }: ExchangeOptions): E
     transport: UpstreamAddress["transport"],
     isWithEdns: boolean,
   ): Promise<Reply | undefined> {
-    const query = buildQuery(question, isWithEdns);
+    const query = buildQuery(question, { edns: isWithEdns, mixedCase: false, padded: false });
+    stampId(query, randomId());
     let reply: Reply | undefined;
     let foreign = 0;
     function isReply(message: Uint8Array): boolean {

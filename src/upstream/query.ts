@@ -1,39 +1,101 @@
-// DNS queries as they go out. One is built per attempt, since each attempt has an id of its own.
-import { randomInt } from "node:crypto";
+// DNS queries as they go out. One is built per attempt, since each attempt has an id and a spelling of its own.
+import { randomFillSync } from "node:crypto";
 import dnsPacket from "dns-packet";
 import { TYPE_A, TYPE_AAAA } from "../../assembly/layout.ts";
 import type { Question } from "../cache.ts";
 import type { Query } from "../message.ts";
 
+export interface QueryForm {
+  readonly edns: boolean;
+  /** The client's cookie and, where it is known, the server's (RFC 7873); needs EDNS. */
+  readonly cookie?: Uint8Array | undefined;
+  /** Letters in upper and lower case at random, which only who sees the query can repeat. */
+  readonly mixedCase: boolean;
+  /** To a multiple of 128 bytes (RFC 8467), for transports that hide all but the length; needs EDNS. */
+  readonly padded: boolean;
+}
+
+export interface BuiltQuery extends Query {
+  id: number;
+  /** As sent over UDP. */
+  readonly datagram: Buffer;
+  /** As sent over TCP: the same with its length before it. */
+  readonly stream: Buffer;
+}
+
 const HEADER_BYTES = 12; // RFC 1035 section 4.1.1
 const LENGTH_BYTES = 2; // RFC 1035 section 4.2.2, before a message over TCP
 const UDP_PAYLOAD_BYTES = 1232; // fits every path's packet: DNS flag day 2020
+const COOKIE_OPTION = 10; // RFC 7873 section 4
+const PADDING_OPTION = 12; // RFC 7830
+const OPTION_HEADER_BYTES = 4;
+const PADDED_BLOCK_BYTES = 128; // RFC 8467 section 4.1
+const CASE_BIT = 0x20;
 
-export interface BuiltQuery extends Query {
-  /** As sent over UDP. */
-  readonly datagram: Uint8Array;
-  /** As sent over TCP: the same with its length before it. */
-  readonly stream: Uint8Array;
-}
-
-export function buildQuery(question: Question, withEdns: boolean): BuiltQuery {
-  const id = randomInt(0x10000);
-  const packet: dnsPacket.Packet = {
-    type: "query",
-    id,
-    flags: dnsPacket.RECURSION_DESIRED,
-    questions: [{ name: question.name, type: typeName(question.type) }],
-    additionals: withEdns ? [OPT_RECORD] : [],
-  };
-  const stream = dnsPacket.streamEncode(packet);
+/** With the id 0: transports give it one. */
+export function buildQuery(question: Question, form: QueryForm): BuiltQuery {
+  const options: Option[] = form.cookie === undefined ? [] : [{ code: COOKIE_OPTION, data: Buffer.from(form.cookie) }];
+  let stream = encode(question, form.edns ? options : undefined);
+  if (form.edns && form.padded) {
+    const over = (stream.length - LENGTH_BYTES + OPTION_HEADER_BYTES) % PADDED_BLOCK_BYTES;
+    const padding = Buffer.alloc(over === 0 ? 0 : PADDED_BLOCK_BYTES - over);
+    stream = encode(question, [...options, { code: PADDING_OPTION, data: padding }]);
+  }
   const datagram = stream.subarray(LENGTH_BYTES);
   const nameBytes = question.name.length + 2; // each dot's place holds a length; one length and the root are added
-  return { id, question: datagram.subarray(HEADER_BYTES, HEADER_BYTES + nameBytes + 4), datagram, stream };
+  const asked = datagram.subarray(HEADER_BYTES, HEADER_BYTES + nameBytes + 4);
+  if (form.mixedCase) mixCase(asked.subarray(0, nameBytes));
+  return { id: 0, question: asked, cookie: form.edns ? form.cookie?.subarray(0, 8) : undefined, datagram, stream };
+}
+
+export function stampId(query: BuiltQuery, id: number): void {
+  query.id = id;
+  query.datagram.writeUInt16BE(id, 0);
 }
 
 export function typeName(type: number): "A" | "AAAA" | "PTR" {
   return type === TYPE_A ? "A" : type === TYPE_AAAA ? "AAAA" : "PTR";
 }
 
-// @types/dns-packet wants all of OptAnswer's fields; the encoder fills in what is missing.
-const OPT_RECORD = { type: "OPT", name: ".", udpPayloadSize: UDP_PAYLOAD_BYTES, flags: 0, options: [] } as never;
+const random = Buffer.alloc(4096);
+let randomAt = random.length;
+
+/** A random id, from the system's generator by the thousand bytes. */
+export function randomId(): number {
+  if (randomAt + 2 > random.length) refill();
+  randomAt += 2;
+  return random.readUInt16LE(randomAt - 2);
+}
+
+/** Lengths and digits have no case: only letters change. */
+function mixCase(name: Buffer): void {
+  const letters = name.length;
+  if (randomAt + letters > random.length) refill();
+  for (let i = 0; i < letters; i++) {
+    const byte = name[i] as number;
+    const isLetter = byte >= 0x61 && byte <= 0x7a;
+    if (isLetter) name[i] = byte ^ ((random[randomAt + i] as number) & CASE_BIT);
+  }
+  randomAt += letters;
+}
+
+function refill(): void {
+  randomFillSync(random);
+  randomAt = 0;
+}
+
+type Option = { code: number; data: Buffer };
+
+function encode(question: Question, options: readonly Option[] | undefined): Buffer {
+  return dnsPacket.streamEncode({
+    type: "query",
+    flags: dnsPacket.RECURSION_DESIRED,
+    questions: [{ name: question.name, type: typeName(question.type) }],
+    additionals: options === undefined ? [] : [optRecord(options)],
+  });
+}
+
+/** @types/dns-packet wants all of OptAnswer's fields; the encoder fills in what is missing. */
+function optRecord(options: readonly Option[]) {
+  return { type: "OPT", name: ".", udpPayloadSize: UDP_PAYLOAD_BYTES, flags: 0, options } as never;
+}

@@ -1,6 +1,6 @@
 // One query over TCP, on a connection of its own (RFC 7766): for truncated replies and for tcp:// upstreams.
 import net from "node:net";
-import type { UpstreamAddress } from "../config.ts";
+import type { UpstreamAddress } from "./address.ts";
 
 const LENGTH_BYTES = 2;
 

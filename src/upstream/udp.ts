@@ -3,7 +3,7 @@
 // what arrives between two calls, so replies are taken from the socket's own event.
 import net from "node:net";
 import { DgramAsPromised } from "dgram-as-promised";
-import type { UpstreamAddress } from "../config.ts";
+import type { UpstreamAddress } from "./address.ts";
 
 /**
  * Sends a datagram and shows each that comes back to `isReply`, until that says true or `signal` aborts.

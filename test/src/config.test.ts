@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { ConfigError, readConfig, SETTINGS, upstreamText } from "../../src/config.ts";
+import { ConfigError, readConfig, SETTINGS } from "../../src/config.ts";
+import { upstreamText } from "../../src/upstream/address.ts";
 
 const RESOLV_CONF = "nameserver 192.0.2.53\n";
 const read = (env: NodeJS.ProcessEnv) => readConfig(env, () => RESOLV_CONF);

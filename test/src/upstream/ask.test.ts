@@ -3,7 +3,7 @@ import dnsPacket from "dns-packet";
 import { afterEach, describe, expect, it } from "vitest";
 import { OUTCOME_NO_DATA, OUTCOME_NO_NAME, TYPE_A } from "../../../assembly/layout.ts";
 import { startUpstream, type Upstream, type UpstreamOptions } from "../../../demo/upstream.ts";
-import type { UpstreamAddress } from "../../../src/config.ts";
+import type { UpstreamAddress } from "../../../src/upstream/address.ts";
 import { createCounters } from "../../../src/counters.ts";
 import { createLog } from "../../../src/log.ts";
 import { messageReader } from "../../../src/message.ts";

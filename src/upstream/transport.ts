@@ -1,0 +1,22 @@
+// The map of this folder: a question is put to a group of servers (ask.ts), each of which has what was learned of it
+// (server.ts); one server is asked by the rules of exchange.ts, with a query of query.ts, over one of the transports, which
+// all have the shape below: udp.ts, stream.ts (TCP and TLS) and https.ts.
+import type { BuiltQuery } from "./query.ts";
+
+/** To one server. */
+export interface Transport {
+  /**
+   * Gives the query an id of its own and sends it. Never throws. Nothing is called before it has returned, nor after the
+   * function that it returns, which takes the query back, has been.
+   */
+  send(query: BuiltQuery, receiver: Receiver): () => void;
+  /** Lets go of sockets; what is under way ends with an error. */
+  close(): void;
+}
+
+export interface Receiver {
+  /** A message that may be the reply: true takes it, and ends the query. */
+  receive(message: Uint8Array): boolean;
+  /** The query has failed: nothing more comes. */
+  fail(error: Error): void;
+}
