@@ -29,6 +29,7 @@ function checkFault(fault: i32): void {
   assert(fault != sound.BAD_COUNT, "data and outcome disagree");
   assert(fault != sound.BAD_DATA, "data do not fill the record");
   assert(fault != sound.BAD_TIMES, "to be refreshed after its end");
+  assert(fault != sound.BAD_STALE, "a denial that is given out stale");
   assert(fault != sound.BAD_TAG, "tag is not the question's hash");
   assert(fault != sound.WRONG_SET, "in the wrong set");
   assert(fault != sound.TWICE, "a question is there twice");

@@ -1,9 +1,10 @@
 // What the server may call. Numbers across are u32 and f64; what the functions work on lies in the regions.
 
 export { adopt } from "./adopt";
-export { settle } from "./expiry";
-export { IMAGE, MESSAGE, QUERY, QUESTION, RECORD, SETUP } from "./memory";
-export { read } from "./message";
+export { extend, isInReach, settle } from "./expiry";
+export { COOKIE, IMAGE, MESSAGE, QUERY, QUESTION, RECORD, SETUP } from "./memory";
+export { rcode, read } from "./message";
+export { serverCookieBytes } from "./opt";
 export { makeBare, seal } from "./record";
 export {
   create,
@@ -12,7 +13,9 @@ export {
   hitsOf,
   imageBytes,
   insert,
+  peek,
   remove,
+  rewrite,
   setHeartbeat,
   setState,
   takeOver,

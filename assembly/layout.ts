@@ -60,8 +60,8 @@ export const SET_BYTES = 4096;
 //   0               8        12     14      15      16              24              32
 //   | checksum      | gener- | len- | out-  | chain | expires at ms | refresh at ms |
 //   |               | ation  | gth  | come  | count | (monotonic)   | (monotonic)   |
-//   | ttl s  | type | data   | data | 0             |   32
-//   |        |      | count  | off. |               |
+//   | ttl s  | type | data   | data | 0  | stale ms |   32
+//   |        |      | count  | off. |    |          |
 //   | names: the question's, then each of the chain; u8 length and lower-case text, no dot at the end | 0 | data |   48
 //
 // Data start at the next multiple of 4: A 4 bytes each, AAAA 16 bytes each, PTR names of the same form as above.
@@ -77,6 +77,7 @@ export const RECORD_TTL_SECONDS = 32; // u32, as first given out
 export const RECORD_TYPE = 36; // u16, DNS type
 export const RECORD_DATA_COUNT = 38; // u16
 export const RECORD_DATA_OFFSET = 40; // u16, from the record's start
+export const RECORD_STALE_MS = 44; // u32, how far `expires` was moved past the record's own end (RFC 8767)
 export const RECORD_NAMES = 48;
 export const RECORD_HEADER_BYTES = 48;
 export const RECORD_BYTES_MAX = 65528; // 8 + 4095 * 16
@@ -87,6 +88,8 @@ export const OUTCOME_NO_DATA = 2; // the name exists, not with this type
 export const OUTCOME_NO_NAME = 3; // NXDOMAIN
 export const OUTCOME_TEMPORARY = 4; // never in a slot
 export const OUTCOME_UNFIT = 5; // libc should answer: the reply holds what a record cannot; never in a slot
+
+export const STALE_FOR_MS = 30000; // that an expired record is given out for at a time, RFC 8767 section 4
 
 export const TYPE_A = 1;
 export const TYPE_CNAME = 5;
@@ -103,11 +106,15 @@ export const MESSAGE_BYTES_MAX = 65535;
 // ---- What the reply parser says of a message.
 
 export const VERDICT_FOREIGN = 0; // not the reply to this query: go on listening
-export const VERDICT_MALFORMED = 1;
-export const VERDICT_TRUNCATED = 2; // ask again over TCP
-export const VERDICT_NO_EDNS = 3; // FORMERR, NOTIMP, BADVERS: ask again without OPT
-export const VERDICT_FAILURE = 4; // this server has no answer
-export const VERDICT_ANSWER = 5; // a record has been made
+export const VERDICT_WRONG_CASE = 1; // but for the case of the question's letters it would be
+export const VERDICT_MALFORMED = 2;
+export const VERDICT_TRUNCATED = 3; // ask again over TCP
+export const VERDICT_NO_EDNS = 4; // FORMERR, NOTIMP, BADVERS: ask again without OPT
+export const VERDICT_BAD_COOKIE = 5; // ask again with the cookie that came
+export const VERDICT_FAILURE = 6; // this server has no answer, as its rcode says
+export const VERDICT_LOOP = 7; // … since the chain of CNAMEs is too long or a loop
+export const VERDICT_LAME = 8; // … since it only names servers that may have one
+export const VERDICT_ANSWER = 9; // a record has been made
 
 // ---- Wasm memory: fixed regions (assembly/memory.ts maps them), the table's image from here on, and after it what of
 // the table is not published.
@@ -117,6 +124,9 @@ export const SIDE_BYTES = 24; // for each set
 export const ENTRIES_MIN = 8;
 export const ENTRIES_MAX = 4194304; // 2 GiB of sets
 export const QUERY_BYTES_MAX = 259; // a question section: 255 of name, type, class
+export const CLIENT_COOKIE_BYTES = 8; // RFC 7873 section 4
+export const SERVER_COOKIE_BYTES_MIN = 8;
+export const SERVER_COOKIE_BYTES_MAX = 32;
 
 // ---- Seeds of the record checksum and factors of both hashes (64 bits each, in two halves); see hash.ts.
 

@@ -16,14 +16,19 @@ import {
   TYPE_PTR,
   TYPE_SOA,
   VERDICT_ANSWER,
+  VERDICT_BAD_COOKIE,
   VERDICT_FAILURE,
   VERDICT_FOREIGN,
+  VERDICT_LAME,
+  VERDICT_LOOP,
   VERDICT_MALFORMED,
   VERDICT_NO_EDNS,
   VERDICT_TRUNCATED,
+  VERDICT_WRONG_CASE,
 } from "./layout";
 import { ASKED, CURRENT, MESSAGE, OWNER, QUERY } from "./memory";
-import { allowWork, isHost, isInZone, isOverworked, isText, nameHash, unpack } from "./name";
+import { allowWork, isHost, isInZone, isOverworked, isText, lower, nameHash, unpack } from "./name";
+import { cookie, extendedRcode, FOREIGN_COOKIE, hasOddOptions, lookForOpt, ODD_COOKIE, serverCookieBytes } from "./opt";
 import { addChainName, addData, addDataName, addName, begin, endNames, finish } from "./record";
 import { CLASS_IN, dataBytes, ownerBytes, readOwnerAndFields, recordClass, recordTtl, recordType } from "./rr";
 
@@ -41,6 +46,13 @@ const FORMERR: u32 = 1;
 const NXDOMAIN: u32 = 3;
 const NOTIMP: u32 = 4;
 const BADVERS: u32 = 16;
+const BADCOOKIE: u32 = 23;
+
+const DIFFERENT: i32 = 0;
+const OTHER_CASE: i32 = 1;
+const SAME: i32 = 2;
+
+export let rcode: u32 = 0; // with the bits that OPT adds
 
 let askedType: u32 = 0;
 let askedBytes: u32 = 0;
@@ -56,11 +68,12 @@ let hasNameServers: bool = false;
 let hasSoa: bool = false;
 let hasOwnSoa: bool = false; // of a zone that the chain's end is in
 let negativeTtlSeconds: u32 = 0;
-let hasOpt: bool = false;
-let extendedRcode: u32 = 0;
 
-/** The verdict on the message in MESSAGE as a reply to the query with this id whose question section is in QUERY. */
-export function read(messageBytes: u32, id: u32, queryBytes: u32): u32 {
+/**
+ * The verdict on the message in MESSAGE as a reply to the query with this id whose question section is in QUERY and, where
+ * one was sent, its client's cookie in COOKIE.
+ */
+export function read(messageBytes: u32, id: u32, queryBytes: u32, isCookieSent: bool): u32 {
   open(messageBytes);
   const messageId = read16();
   const flags = read16();
@@ -71,13 +84,24 @@ export function read(messageBytes: u32, id: u32, queryBytes: u32): u32 {
   if (failed || messageId != id || (flags & FLAGS_REPLY_AND_OPCODE) != FLAG_REPLY) return VERDICT_FOREIGN;
 
   // A server that could not read the query need not repeat the question.
-  const rcode = flags & RCODE;
-  const unread = rcode == FORMERR || rcode == NOTIMP;
+  const unread = (flags & RCODE) == FORMERR || (flags & RCODE) == NOTIMP;
+  let likeness = SAME;
+  if (!unread || questionCount != 0) {
+    likeness = questionCount == 1 ? likenessOfQuestion(queryBytes) : DIFFERENT;
+    if (likeness == DIFFERENT) return VERDICT_FOREIGN;
+    advance(queryBytes);
+  }
+  lookForOpt(answerCount + authorityCount, additionalCount, isCookieSent);
+  rcode = (extendedRcode << 4) | (flags & RCODE);
+  if (cookie == FOREIGN_COOKIE) return VERDICT_FOREIGN;
+  if (likeness == OTHER_CASE) return VERDICT_WRONG_CASE;
+  if (cookie == ODD_COOKIE) return VERDICT_MALFORMED;
   if (unread && questionCount == 0) return VERDICT_NO_EDNS;
-  if (questionCount != 1 || !repeatsQuestion(queryBytes)) return VERDICT_FOREIGN;
   if (flags & FLAG_TRUNCATED) return VERDICT_TRUNCATED;
-  if (unread) return VERDICT_NO_EDNS;
+  if (unread || rcode == BADVERS) return VERDICT_NO_EDNS;
+  if (rcode == BADCOOKIE && serverCookieBytes > 0) return VERDICT_BAD_COOKIE;
   if (rcode != NOERROR && rcode != NXDOMAIN) return VERDICT_FAILURE;
+  if (hasOddOptions) return VERDICT_MALFORMED;
 
   allowWork();
   askedBytes = unpack(MESSAGE_HEADER_BYTES, ASKED);
@@ -89,28 +113,34 @@ export function read(messageBytes: u32, id: u32, queryBytes: u32): u32 {
   memory.copy(CURRENT, ASKED, askedBytes);
   currentBytes = askedBytes;
   lookFor(askedHash, askedBytes);
-  const verdict = makeRecord(rcode);
+  const verdict = makeRecord();
   if (verdict == VERDICT_MALFORMED) return verdict;
   moveTo(sectionAt);
   if (!readAuthority(authorityCount) || !readAdditional(additionalCount) || isOverworked()) {
     return VERDICT_MALFORMED;
   }
 
-  if (extendedRcode != 0) return ((extendedRcode << 4) | rcode) == BADVERS ? VERDICT_NO_EDNS : VERDICT_FAILURE;
-  if (verdict == VERDICT_FAILURE) return verdict;
+  if (verdict == VERDICT_LOOP) return verdict;
   const lame = rcode == NOERROR && answerCount == 0 && hasNameServers && !hasSoa;
-  if (lame && !(flags & (FLAG_AUTHORITATIVE | FLAG_RECURSION_AVAILABLE))) return VERDICT_FAILURE;
-  conclude(rcode);
+  if (lame && !(flags & (FLAG_AUTHORITATIVE | FLAG_RECURSION_AVAILABLE))) return VERDICT_LAME;
+  conclude();
   return VERDICT_ANSWER;
 }
 
-function repeatsQuestion(queryBytes: u32): bool {
-  if (queryBytes < 5 || queryBytes > end - at) return false;
-  return memory.compare(MESSAGE + at, QUERY, queryBytes) == 0;
+/** Of what stands at the cursor to what was asked. Letters are the name's alone: type and class have no case. */
+function likenessOfQuestion(queryBytes: u32): i32 {
+  if (queryBytes < 5 || queryBytes > end - at) return DIFFERENT;
+  const given = MESSAGE + at;
+  if (memory.compare(given, QUERY, queryBytes) == 0) return SAME;
+  const nameBytes = queryBytes - 4;
+  for (let i: u32 = 0; i < nameBytes; i++) {
+    if (lower(load<u8>(given + i)) != lower(load<u8>(QUERY + i))) return DIFFERENT;
+  }
+  return memory.compare(given + nameBytes, QUERY + nameBytes, 4) == 0 ? OTHER_CASE : DIFFERENT;
 }
 
 /** Follows the chain and writes names and data; conclude() does the rest, when all sections are read. */
-function makeRecord(rcode: u32): u32 {
+function makeRecord(): u32 {
   ttlSeconds = u32.MAX_VALUE;
   dataCount = 0;
   begin(askedType);
@@ -119,7 +149,7 @@ function makeRecord(rcode: u32): u32 {
   for (let links = 0; ; links++) {
     const entry = findAnswer(0, TYPE_CNAME); // the first of an owner counts
     if (entry == 0) break;
-    if (links == CHAIN_MAX) return VERDICT_FAILURE; // too long, or a loop
+    if (links == CHAIN_MAX) return VERDICT_LOOP;
     currentBytes = unpackData(entry, CURRENT);
     if (currentBytes == 0) return VERDICT_MALFORMED;
     lookFor(nameHash, currentBytes);
@@ -178,21 +208,19 @@ function readSoa(next: u32): bool {
 }
 
 function readAdditional(count: u32): bool {
-  hasOpt = false;
-  extendedRcode = 0;
+  let hasOpt = false;
   for (; count > 0; count--) {
     if (!readOwnerAndFields()) return false;
     if (recordType == TYPE_OPT) {
       if (hasOpt || ownerBytes != 1) return false;
       hasOpt = true;
-      extendedRcode = load<u8>(MESSAGE + at - 6); // first byte of what is a ttl elsewhere
     }
     advance(dataBytes);
   }
   return true;
 }
 
-function conclude(rcode: u32): void {
+function conclude(): void {
   if (unfit) {
     begin(askedType);
     addName(ASKED, askedBytes);

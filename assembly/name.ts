@@ -109,6 +109,6 @@ export function writeText(wire: usize, bytes: u32, to: usize): u32 {
   return length + 1;
 }
 
-function lower(byte: u8): u8 {
+export function lower(byte: u8): u8 {
   return byte - 0x41 < 26 ? byte | 0x20 : byte;
 }

@@ -17,6 +17,7 @@ import {
   RECORD_NAMES,
   RECORD_OUTCOME,
   RECORD_REFRESH_AT_MS,
+  RECORD_STALE_MS,
   RECORD_TYPE,
   SLOT_BYTES,
   TYPE_A,
@@ -38,9 +39,10 @@ export const BAD_TYPE: i32 = 8;
 export const BAD_COUNT: i32 = 9;
 export const BAD_DATA: i32 = 10;
 export const BAD_TIMES: i32 = 11;
-export const BAD_TAG: i32 = 12;
-export const WRONG_SET: i32 = 13;
-export const TWICE: i32 = 14;
+export const BAD_STALE: i32 = 12;
+export const BAD_TAG: i32 = 13;
+export const WRONG_SET: i32 = 14;
+export const TWICE: i32 = 15;
 
 const NO_PLACE: u32 = 0xffffffff;
 
@@ -72,6 +74,7 @@ function faultOfRecord(slot: usize): i32 {
   if (load<u64>(slot, RECORD_CHECKSUM) != checksum(slot, length)) return BAD_CHECKSUM;
   if (!isZero(slot + length, SLOT_BYTES - length)) return BAD_TAIL;
   if (load<u64>(slot, RECORD_REFRESH_AT_MS) > load<u64>(slot, RECORD_EXPIRES_AT_MS)) return BAD_TIMES;
+  if (load<u32>(slot, RECORD_STALE_MS) != 0 && outcome != OUTCOME_DATA) return BAD_STALE;
 
   const chain = <u32>load<u8>(slot, RECORD_CHAIN_COUNT);
   if (chain > <u32>CHAIN_MAX) return BAD_NAMES;

@@ -64,10 +64,10 @@ let foundHash: u64 = 0; // of the question last looked for, and its set
 let foundSet: usize = 0;
 
 /** Makes the header page from SETUP; the memory behind it is zero. False where it is too small. */
-export function create(entries: u32, minTtlSeconds: u32, maxTtlSeconds: u32, maxNegativeTtlSeconds: u32): bool {
+export function create(entries: u32, maxTtlSeconds: u32, maxNegativeTtlSeconds: u32): bool {
   setCount = (entries + WAYS - 1) / WAYS;
   if ((<u64>memory.size()) << 16 < bytesNeeded(setCount)) return false;
-  setLimits(minTtlSeconds, maxTtlSeconds, maxNegativeTtlSeconds);
+  setLimits(maxTtlSeconds, maxNegativeTtlSeconds);
   sides = SETS + <usize>setCount * SET_BYTES;
   seedA = load<u64>(SETUP, HEADER_SEED_A);
   seedB = load<u64>(SETUP, HEADER_SEED_B);
@@ -143,6 +143,23 @@ export function insert(nowMs: f64): u32 {
   store<u64>(tagAt(foundSet, way), foundHash);
   store<u16>(hitsAt(sideOf(foundSet), way), 0);
   return <u32>(slot - IMAGE);
+}
+
+/** The slot of the question whose name is in QUESTION, fresh or not; its record is copied to RECORD. Counts no hit. */
+export function peek(type: u32): u32 {
+  const way = look(QUESTION, type);
+  if (way < 0) return 0;
+  const slot = slotAt(foundSet, way);
+  memory.copy(RECORD, slot, <u32>load<u16>(slot, RECORD_LENGTH));
+  return <u32>(slot - IMAGE);
+}
+
+/** Puts RECORD, of which no more than the times have changed since peek, back to its slot, sealed; its hits stay. */
+export function rewrite(slotOffset: u32): void {
+  const slot = IMAGE + slotOffset;
+  store<u32>(RECORD, nextGeneration(slot), RECORD_GENERATION);
+  seal();
+  memory.copy(slot, RECORD, <u32>load<u16>(RECORD, RECORD_LENGTH));
 }
 
 /** Empties the slot of the question whose name is in QUESTION. */

@@ -141,7 +141,12 @@ function decode(message: Buffer): dnsPacket.DecodedPacket | undefined {
   }
 }
 
-function replyTo(query: dnsPacket.Packet, question: dnsPacket.Question, options: UpstreamOptions): dnsPacket.Packet {
+/** The honest reply. */
+export function replyTo(
+  query: dnsPacket.Packet,
+  question: dnsPacket.Question,
+  options: Pick<UpstreamOptions, "zone" | "soaMinimum">,
+): dnsPacket.Packet {
   const answers: dnsPacket.Answer[] = [];
   let owner = question.name;
   let entry = options.zone[owner.toLowerCase()];
@@ -167,7 +172,8 @@ function replyTo(query: dnsPacket.Packet, question: dnsPacket.Question, options:
   return reply;
 }
 
-function encode(reply: dnsPacket.Packet, query: dnsPacket.Packet, transport: Transport): Buffer {
+/** Truncated where it is too long for a datagram of the size that the query allows. */
+export function encode(reply: dnsPacket.Packet, query: dnsPacket.Packet, transport: Transport): Buffer {
   const bytes = dnsPacket.encode(reply);
   if (transport === "tcp" || bytes.length <= udpLimit(query)) return bytes;
   return dnsPacket.encode({

@@ -17,7 +17,7 @@ import {
   WAYS,
 } from "../assembly/layout.ts";
 import { copyRecord, expiresAtMsOf, namesOf, outcomeOf, refreshAtMsOf, ttlOf, typeOf } from "./record.ts";
-import type { Wasm } from "./wasm.ts";
+import type { TtlLimits, Wasm } from "./wasm.ts";
 
 export interface Question {
   /** Lower-case text, no trailing dot: what normalName gives. */
@@ -56,11 +56,22 @@ export interface Cache {
   isEpoch(epoch: Uint8Array): boolean;
   /**
    * Settles and seals the record, stores it if it may be kept, and returns it to be given out. `usualMs` is what the
-   * upstreams usually take.
+   * upstreams usually take; limits that are given stand in the place of the table's.
    */
-  keep(record: Uint8Array, nowMs: number, usualMs: number): Uint8Array;
+  keep(record: Uint8Array, nowMs: number, usualMs: number, limits?: Partial<TtlLimits>): Uint8Array;
+  /** Whether there is data for it that is fresh, or expired no more than so long ago. */
+  mayServeStale(question: Question, nowMs: number, staleSeconds: number): boolean;
+  /** For how long there still is a fresh record for it; 0 where there is none. */
+  lifeMs(question: Question, nowMs: number): number;
+  /**
+   * That data, sealed, to be given out for STALE_FOR_MS from now, or longer where they are fresh for longer. Over and over,
+   * it is never more than `staleSeconds` past the end that their ttl gave them. No denial is given out stale.
+   */
+  serveStale(question: Question, nowMs: number, staleSeconds: number): Uint8Array | undefined;
   /** A sealed record without data: OUTCOME_TEMPORARY, OUTCOME_UNFIT. */
   bare(question: Question, outcome: number, nowMs: number): Uint8Array;
+  /** Forgets the records beside the table; the table itself is the publisher's to empty. */
+  forgetLong(): void;
   stats(): CacheStats;
 }
 
@@ -74,6 +85,17 @@ export function createCache(wasm: Wasm, publish: (slotOffset: number) => void): 
   function ask(question: Question): void {
     const bytes = wasm.question.write(question.name, 1, "latin1");
     wasm.question[0] = bytes;
+  }
+
+  /** Copies its record to wasm.record, fresh or not: from this slot, or from beside the table where that is 0. */
+  function bring(question: Question): number | undefined {
+    ask(question);
+    const slot = wasm.peek(question.type);
+    if (slot !== 0) return slot;
+    const record = long.peek(question);
+    if (record === undefined) return undefined;
+    wasm.record.set(record);
+    return 0;
   }
 
   return {
@@ -98,9 +120,9 @@ export function createCache(wasm: Wasm, publish: (slotOffset: number) => void): 
 
     isEpoch: (epoch) => wasm.image.compare(epoch, 0, epoch.length, HEADER_EPOCH, HEADER_EPOCH + EPOCH_BYTES) === 0,
 
-    keep(record, nowMs, usualMs) {
+    keep(record, nowMs, usualMs, limits) {
       wasm.record.set(wholeRecord(record));
-      wasm.settle(nowMs, usualMs);
+      wasm.settle(nowMs, usualMs, limits);
       const outcome = outcomeOf(record);
       const mayKeep = outcome === OUTCOME_DATA || outcome === OUTCOME_NO_DATA || outcome === OUTCOME_NO_NAME;
       const isKept = mayKeep && ttlOf(wasm.record) > 0;
@@ -112,12 +134,35 @@ export function createCache(wasm: Wasm, publish: (slotOffset: number) => void): 
       }
       wasm.seal();
       const sealed = copyRecord(wasm.record);
-      if (isKept) {
+      if (mayKeep) {
         ask(question);
-        publish(wasm.remove(question.type));
-        long.insert(question, sealed.slice());
+        publish(wasm.remove(question.type)); // also where nothing takes its place: it is known to be over
+        long.remove(question);
       }
+      if (isKept) long.insert(question, sealed.slice());
       return sealed;
+    },
+
+    mayServeStale(question, nowMs, staleSeconds) {
+      return bring(question) !== undefined && wasm.isInReach(nowMs, staleSeconds) !== 0;
+    },
+
+    lifeMs(question, nowMs) {
+      return bring(question) === undefined ? 0 : Math.max(0, expiresAtMsOf(wasm.record) - nowMs);
+    },
+
+    serveStale(question, nowMs, staleSeconds) {
+      const slot = bring(question);
+      if (slot === undefined || !wasm.isInReach(nowMs, staleSeconds)) return undefined;
+      if (!wasm.extend(nowMs, staleSeconds)) return copyRecord(wasm.record);
+      if (slot === 0) {
+        wasm.seal();
+        long.rewrite(question, copyRecord(wasm.record));
+      } else {
+        wasm.rewrite(slot);
+        publish(slot);
+      }
+      return copyRecord(wasm.record);
     },
 
     bare(question, outcome, nowMs) {
@@ -127,6 +172,8 @@ export function createCache(wasm: Wasm, publish: (slotOffset: number) => void): 
       wasm.seal();
       return copyRecord(wasm.record);
     },
+
+    forgetLong: long.clear,
 
     stats: () => ({
       entries: wasm.usedCount(),
@@ -150,7 +197,7 @@ function wholeRecord(record: Uint8Array): Uint8Array {
 
 /** In order of insertion: where there is no room, the oldest go. */
 function longRecords() {
-  const records = new Map<string, { readonly record: Uint8Array; hits: number }>();
+  const records = new Map<string, { record: Uint8Array; hits: number }>();
   let bytes = 0;
   const key = (question: Question) => `${question.type} ${question.name}`;
 
@@ -165,6 +212,12 @@ function longRecords() {
       if (entry === undefined || expiresAtMsOf(entry.record) <= nowMs) return undefined;
       return { record: entry.record.slice(), hits: ++entry.hits };
     },
+    peek: (question: Question): Uint8Array | undefined => records.get(key(question))?.record,
+    /** By one of the same length; its hits and its age stay. */
+    rewrite(question: Question, record: Uint8Array): void {
+      const entry = records.get(key(question));
+      if (entry !== undefined) entry.record = record;
+    },
     insert(question: Question, record: Uint8Array): void {
       removeKey(key(question));
       records.set(key(question), { record, hits: 0 });
@@ -176,6 +229,10 @@ function longRecords() {
     },
     remove(question: Question): void {
       if (records.size > 0) removeKey(key(question));
+    },
+    clear(): void {
+      records.clear();
+      bytes = 0;
     },
     count: () => records.size,
     bytes: () => bytes,

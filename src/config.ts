@@ -1,8 +1,18 @@
 // The server's settings: one frozen value, read once from the environment. The README's table is tested against
 // SETTINGS. A bad value is an error of one line that names the variable, the value and what is accepted.
 import { cleanEnv, makeValidator } from "envalid";
-import { nameserversOf } from "./resolvconf.ts";
-import { DNS_PORT, hostAndPort, type UpstreamAddress, upstreamAddress } from "./upstream/address.ts";
+import { BUILT_IN_RULES, parseRules, type Rule, refusal } from "./rules.ts";
+import { hostAndPort, nameserver, type UpstreamAddress } from "./upstream/address.ts";
+import {
+  MAX_NEGATIVE_TTL,
+  MAX_TTL,
+  MIN_TTL,
+  STALE,
+  UPSTREAMS_MAX,
+  upstreamList,
+  type Value,
+  wholeNumber,
+} from "./values.ts";
 
 export interface HttpAddress {
   readonly host: string;
@@ -12,12 +22,16 @@ export interface HttpAddress {
 export interface Config {
   readonly directory: string;
   readonly upstreams: readonly UpstreamAddress[];
+  /** Those of the environment are for good, those of /etc/resolv.conf as long as they stand there. */
+  readonly upstreamsFrom: "environment" | "resolv.conf";
   readonly entries: number;
   readonly minTtlSeconds: number;
   readonly maxTtlSeconds: number;
   readonly maxNegativeTtlSeconds: number;
   /** Seconds past expiry; 0 is off. */
   readonly staleSeconds: number;
+  /** The built-in ones included. */
+  readonly rules: readonly Rule[];
   readonly prefetch: boolean;
   readonly sharedTable: boolean;
   /** For one whole question. */
@@ -31,17 +45,13 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 
 export class ConfigError extends Error {}
 
-interface Setting<T> {
+interface Setting<T> extends Value<T> {
   /** As written in the environment; undefined where the default is found elsewhere. */
   readonly default: string | undefined;
-  readonly accepted: string;
-  /** Undefined where the text is not accepted. */
-  read(text: string): T | undefined;
 }
 
 const SUN_PATH_BYTES = 108; // unix(7), the closing zero included
 const DIRECTORY_BYTES_MAX = SUN_PATH_BYTES - 1 - "/dns.sock".length;
-const UPSTREAMS_MAX = 16;
 
 export const SETTINGS = {
   DNS_CACHE_DIR: {
@@ -51,17 +61,22 @@ export const SETTINGS = {
   } satisfies Setting<string>,
   DNS_CACHE_UPSTREAMS: {
     default: undefined,
-    accepted: `1 to ${UPSTREAMS_MAX} addresses with commas between, such as 1.1.1.1, 10.0.0.2:5353, [2606:4700::1111]:53 or tcp://10.0.0.2`,
+    accepted: `1 to ${UPSTREAMS_MAX} addresses with commas between, such as 1.1.1.1, 10.0.0.2:5353, [2606:4700::1111]:53, tcp://10.0.0.2, tls://1.1.1.1#one.one.one.one or https://8.8.8.8/dns-query#dns.google`,
     read: upstreamList,
   } satisfies Setting<readonly UpstreamAddress[]>,
-  DNS_CACHE_ENTRIES: integer("65536", 8, 4_194_304, "entries"),
-  DNS_CACHE_MIN_TTL: integer("0", 0, 86_400, "seconds"),
-  DNS_CACHE_MAX_TTL: integer("3600", 1, 604_800, "seconds"),
-  DNS_CACHE_MAX_NEGATIVE_TTL: integer("30", 0, 10_800, "seconds"),
-  DNS_CACHE_STALE: integer("3600", 0, 604_800, "seconds; 0 is off"),
+  DNS_CACHE_ENTRIES: { default: "65536", ...wholeNumber(8, 4_194_304, "entries") },
+  DNS_CACHE_MIN_TTL: { default: "0", ...MIN_TTL },
+  DNS_CACHE_MAX_TTL: { default: "3600", ...MAX_TTL },
+  DNS_CACHE_MAX_NEGATIVE_TTL: { default: "30", ...MAX_NEGATIVE_TTL },
+  DNS_CACHE_STALE: { default: "3600", ...STALE },
+  DNS_CACHE_RULES: {
+    default: BUILT_IN_RULES,
+    accepted: "rules with ; between, such as corp.example upstream=10.0.0.2; lan bypass",
+    read: ruleList,
+  } satisfies Setting<readonly Rule[]>,
   DNS_CACHE_PREFETCH: onOff("on"),
   DNS_CACHE_SHARED_TABLE: onOff("on"),
-  DNS_CACHE_TIMEOUT_MS: integer("2500", 100, 30_000, "milliseconds"),
+  DNS_CACHE_TIMEOUT_MS: { default: "2500", ...wholeNumber(100, 30_000, "milliseconds") },
   DNS_CACHE_HTTP: {
     default: "127.0.0.1:9353",
     accepted: "an address and port such as 127.0.0.1:9353 or [::1]:9353, or off",
@@ -74,22 +89,25 @@ export const SETTINGS = {
   } satisfies Setting<LogLevel>,
 };
 
-/** @param readResolvConf gives the text of /etc/resolv.conf; asked only where DNS_CACHE_UPSTREAMS is not set. */
-export function readConfig(env: NodeJS.ProcessEnv, readResolvConf: () => string): Config {
+/** @param systemNameservers gives those of /etc/resolv.conf; asked only where DNS_CACHE_UPSTREAMS is not set. */
+export function readConfig(env: NodeJS.ProcessEnv, systemNameservers: () => readonly string[]): Config {
   const values = readAll(env);
   if (values.DNS_CACHE_MIN_TTL > values.DNS_CACHE_MAX_TTL) {
     throw new ConfigError(
       `DNS_CACHE_MIN_TTL: '${values.DNS_CACHE_MIN_TTL}' is not accepted; accepted: at most DNS_CACHE_MAX_TTL, which is ${values.DNS_CACHE_MAX_TTL}`,
     );
   }
+  for (const rule of values.DNS_CACHE_RULES) refuseCrossedTtls(rule, values);
   return Object.freeze({
     directory: values.DNS_CACHE_DIR.replace(/(?<=.)\/+$/, ""),
-    upstreams: values.DNS_CACHE_UPSTREAMS ?? upstreamsOfSystem(readResolvConf),
+    upstreams: values.DNS_CACHE_UPSTREAMS ?? upstreamsOfSystem(systemNameservers()),
+    upstreamsFrom: values.DNS_CACHE_UPSTREAMS === undefined ? "resolv.conf" : "environment",
     entries: values.DNS_CACHE_ENTRIES,
     minTtlSeconds: values.DNS_CACHE_MIN_TTL,
     maxTtlSeconds: values.DNS_CACHE_MAX_TTL,
     maxNegativeTtlSeconds: values.DNS_CACHE_MAX_NEGATIVE_TTL,
     staleSeconds: values.DNS_CACHE_STALE,
+    rules: values.DNS_CACHE_RULES,
     prefetch: values.DNS_CACHE_PREFETCH,
     sharedTable: values.DNS_CACHE_SHARED_TABLE,
     timeoutMs: values.DNS_CACHE_TIMEOUT_MS,
@@ -98,14 +116,34 @@ export function readConfig(env: NodeJS.ProcessEnv, readResolvConf: () => string)
   });
 }
 
-function upstreamsOfSystem(readResolvConf: () => string): UpstreamAddress[] {
-  const hosts = nameserversOf(readResolvConf()).slice(0, UPSTREAMS_MAX);
+/** Within a rule they have been compared already; here one of the two is the global one. */
+function refuseCrossedTtls({ suffix, minTtlSeconds: min, maxTtlSeconds: max }: Rule, values: Settled): void {
+  const { DNS_CACHE_MIN_TTL: globalMin, DNS_CACHE_MAX_TTL: globalMax } = values;
+  if (min !== undefined && max === undefined && min > globalMax) {
+    throw refusedRule(
+      `${suffix} min-ttl=${min}`,
+      `at most DNS_CACHE_MAX_TTL, which is ${globalMax}, or a max-ttl= as well`,
+    );
+  }
+  if (max !== undefined && min === undefined && max < globalMin) {
+    throw refusedRule(
+      `${suffix} max-ttl=${max}`,
+      `at least DNS_CACHE_MIN_TTL, which is ${globalMin}, or a min-ttl= as well`,
+    );
+  }
+}
+
+function refusedRule(what: string, accepted: string): ConfigError {
+  return new ConfigError(`DNS_CACHE_RULES: ${refusal(what, accepted)}`);
+}
+
+function upstreamsOfSystem(hosts: readonly string[]): UpstreamAddress[] {
   if (hosts.length === 0) {
     throw new ConfigError(
       `DNS_CACHE_UPSTREAMS: not set, and /etc/resolv.conf names no nameserver; accepted: ${SETTINGS.DNS_CACHE_UPSTREAMS.accepted}`,
     );
   }
-  return hosts.map((host) => ({ transport: "udp", host, port: DNS_PORT }));
+  return hosts.map(nameserver);
 }
 
 type Values = { [K in keyof typeof SETTINGS]: NonNullable<ReturnType<(typeof SETTINGS)[K]["read"]>> };
@@ -144,17 +182,6 @@ function printable(text: string): string {
   return JSON.stringify(text).slice(1, -1);
 }
 
-function integer(byDefault: string, min: number, max: number, unit: string): Setting<number> {
-  return {
-    default: byDefault,
-    accepted: `a whole number from ${min} to ${max} (${unit})`,
-    read(text) {
-      const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
-      return value >= min && value <= max ? value : undefined;
-    },
-  };
-}
-
 function onOff(byDefault: "on" | "off"): Setting<boolean> {
   return {
     default: byDefault,
@@ -163,10 +190,11 @@ function onOff(byDefault: "on" | "off"): Setting<boolean> {
   };
 }
 
-function upstreamList(text: string): readonly UpstreamAddress[] | undefined {
-  const upstreams = text.split(",").map((item) => upstreamAddress(item.trim()));
-  if (upstreams.length > UPSTREAMS_MAX || upstreams.includes(undefined)) return undefined;
-  return upstreams as UpstreamAddress[];
+/** Says which rule and word are wrong, and so throws. */
+function ruleList(text: string): readonly Rule[] {
+  const rules = parseRules(text);
+  if (typeof rules === "string") throw new ConfigError(`DNS_CACHE_RULES: ${printable(rules)}`);
+  return rules;
 }
 
 function httpAddress(text: string): HttpAddress | "off" | undefined {

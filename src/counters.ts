@@ -14,9 +14,12 @@ export function createCounters() {
     refreshesFailed: 0,
     published: 0, // sets written to cache.table
     publishFailures: 0,
+    stale: 0, // records given out, or kept going, past their end
     upstreamQueries: 0,
     upstreamTimeouts: 0,
-    repliesForeign: 0,
+    repliesForeign: 0, // another id, port, question or cookie
+    repliesWrongCase: 0,
+    repliesWithoutCookie: 0,
     repliesMalformed: 0,
     framesRefused: 0,
     connectionsDropped: 0,

@@ -27,7 +27,16 @@ export function createLog(level: LogLevel, destination: DestinationStream = stan
     cacheRefresh: (name: string, type: string) => logger.debug({ type }, `Cache refresh ${name}`),
     questionFailed: (name: string, type: string, reason: string) =>
       logger.debug({ type, reason }, `No upstream answered for ${name}`),
+    cacheStale: (name: string, type: string) => logger.debug({ type }, `Cache stale ${name}`),
     upstreamWithoutEdns: (upstream: string) => logger.info({ upstream }, "Upstream does not speak EDNS"),
+    upstreamWithoutCase: (upstream: string) =>
+      logger.info({ upstream }, "Upstream does not repeat the spelling of names: one defence against forgers less"),
+    upstreamUnreachable: (upstream: string, reason: string) =>
+      logger.warn({ upstream, reason }, `Upstream cannot be reached: ${reason}`),
+    upstreamSilent: (upstream: string) => logger.warn({ upstream }, "Upstream does not answer"),
+    upstreamBack: (upstream: string) => logger.info({ upstream }, "Upstream answers again"),
+    upstreamsChanged: (upstreams: readonly string[]) =>
+      logger.info({ upstreams }, "Other nameservers stand in /etc/resolv.conf"),
     frameRefused: (reason: string) => logger.debug({ reason }, "Refused a frame"),
     stopping: (signal: string) => logger.info({ signal }, "Stopping"),
     stopped: (counters: Counters) => logger.info({ ...counters }, "Stopped"),

@@ -18,7 +18,7 @@ import { nowMs } from "./clock.ts";
 import type { Counters } from "./counters.ts";
 import type { Log } from "./log.ts";
 import * as tablefile from "./tablefile.ts";
-import type { Wasm } from "./wasm.ts";
+import { type Wasm, writeUpstreams } from "./wasm.ts";
 
 export interface Publisher {
   /** Reads the last table back, or makes a new file aside. */
@@ -27,6 +27,8 @@ export interface Publisher {
   start(): void;
   /** A slot has changed; 0: none has. */
   publish(slotOffset: number): void;
+  /** From now on an empty table, of a view of DNS that is named so. */
+  renew(upstreams: string): void;
   /** Writes nothing more, for another server may go on with the file at once; hits go on from it until their ttl ends. */
   stop(): void;
 }
@@ -92,6 +94,22 @@ export function createPublisher({
       if (slotOffset !== 0) writeSet(slotOffset - ((slotOffset - HEADER_BYTES) % SET_BYTES));
     },
 
+    renew(upstreams) {
+      writeUpstreams(image, upstreams);
+      empty();
+      if (published === undefined) return;
+      const last = published.descriptor;
+      published = undefined;
+      try {
+        const aside = asidePath();
+        putInPlace({ kind: "new", file: tablefile.makeTable(aside, image), aside });
+      } catch (error) {
+        goWithout((error as Error).message);
+      }
+      fs.closeSync(last);
+      if (published === undefined) clearInterval(heartbeat);
+    },
+
     stop() {
       standDown();
       if (prepared !== undefined && prepared.kind !== "none") fs.closeSync(prepared.file.descriptor);
@@ -104,7 +122,7 @@ export function createPublisher({
     if (!isOn) return { kind: "none" };
     const last = readLast();
     if (typeof last === "object") return last;
-    if (hasRead) forgetLast();
+    if (hasRead) empty();
     try {
       const aside = asidePath();
       return { kind: "new", file: tablefile.makeTable(aside, image), aside, ...(last && { setAside: last }) };
@@ -146,7 +164,7 @@ export function createPublisher({
     return { changedSets, dropped };
   }
 
-  function forgetLast(): void {
+  function empty(): void {
     image.fill(0, HEADER_BYTES);
     randomFillSync(image, HEADER_SEED_A, SEEDS_BYTES);
     randomFillSync(image, HEADER_EPOCH, EPOCH_BYTES);

@@ -1,14 +1,17 @@
-// A question's way to its record: the cache, else an equal question that is already under way, else the upstreams.
-import { OUTCOME_DATA, OUTCOME_TEMPORARY, OUTCOME_UNFIT } from "../assembly/layout.ts";
+// A question's way to its record: the cache, else an equal question that is already under way, else the upstreams; and where
+// these fail or are late, the record whose time has passed (RFC 8767).
+import { OUTCOME_TEMPORARY, OUTCOME_UNFIT } from "../assembly/layout.ts";
 import type { Cache, Held, Question } from "./cache.ts";
 import { nowMs } from "./clock.ts";
 import type { Counters } from "./counters.ts";
+import { createFailures } from "./failures.ts";
 import type { Log } from "./log.ts";
 import { createRateCap } from "./ratecap.ts";
-import { limitTtl, outcomeOf, refreshAtMsOf } from "./record.ts";
-import type { Ask } from "./upstream/ask.ts";
+import { outcomeOf, refreshAtMsOf } from "./record.ts";
+import { createRecovery } from "./recovery.ts";
 import { typeName } from "./upstream/query.ts";
-import type { Usual } from "./upstream/usual.ts";
+import type { View, Views } from "./views.ts";
+import type { Wheel } from "./wheel.ts";
 
 export interface Resolver {
   /** A sealed record: at once where it is known, else when the upstreams have answered or failed. Never rejects. */
@@ -19,106 +22,144 @@ export interface Resolver {
 
 export interface ResolverOptions {
   readonly cache: Cache;
-  readonly ask: Ask;
-  readonly usual: Usual;
+  readonly views: Views;
   readonly prefetch: boolean;
+  readonly wheel: Wheel;
   readonly counters: Counters;
   readonly log: Log;
 }
 
+interface UnderWay {
+  readonly record: Promise<Uint8Array>;
+  readonly sinceMs: number;
+}
+
+const KEPT_FOR_NOTHING = { minTtlSeconds: 0, maxTtlSeconds: 0, maxNegativeTtlSeconds: 0 };
 const IN_FLIGHT_MAX = 4096;
-const FAILURE_MS = 1000; // RFC 9520 section 3.2: at least a second
-const FAILURES_MAX = 4096;
-const CLUSTER_DENIAL_SECONDS = 5; // Kubernetes' names come into being all the time, and its SOA promises 30 s
+const LATE_MS = 1800; // RFC 8767 section 5: the client response timer
 const REFRESH_HITS_MIN = 2; // one lookup is no sign of another
 // A refresh costs some 35 µs of CPU with its socket, so these are 2 % of a core; 65,536 names in use, of 5 minutes each, need
 // 243 a second.
 const REFRESHES_PER_SECOND = 500;
 
-export function createResolver({ cache, ask, usual, prefetch, counters, log }: ResolverOptions): Resolver {
-  const inFlight = new Map<string, Promise<Uint8Array>>();
-  const failedUntilMs = new Map<string, number>(); // oldest first, since all last equally long
+export function createResolver({ cache, views, prefetch, wheel, counters, log }: ResolverOptions): Resolver {
+  const inFlight = new Map<string, UnderWay>();
+  const failures = createFailures();
   const mayRefresh = createRateCap(REFRESHES_PER_SECOND);
+  const recovery = createRecovery({ refresh: (question) => askAnew(question, viewOf(question)) !== undefined, wheel });
 
   function resolve(question: Question): Uint8Array | Promise<Uint8Array> {
-    const type = typeName(question.type);
     const known = cache.find(question, nowMs());
-    if (known !== undefined) {
-      counters.hits++;
-      log.cacheHit(question.name, type);
-      if (isDue(known.hits, refreshAtMsOf(known.record))) startRefresh(question);
-      return known.record;
+    if (known === undefined) {
+      counters.misses++;
+      return find(question, viewOf(question));
     }
-    counters.misses++;
-    const key = `${type} ${question.name}`;
-    const joined = inFlight.get(key);
-    if (joined !== undefined) {
-      counters.joined++;
-      return joined;
-    }
-    if (hasFailed(key)) return cache.bare(question, OUTCOME_TEMPORARY, nowMs());
-    if (inFlight.size >= IN_FLIGHT_MAX) {
+    counters.hits++;
+    log.cacheHit(question.name, typeName(question.type));
+    if (isDue(known.hits, refreshAtMsOf(known.record))) startRefresh(question);
+    return known.record;
+  }
+
+  function find(question: Question, view: View): Uint8Array | Promise<Uint8Array> {
+    const now = nowMs();
+    const key = keyOf(question);
+    if (view.isBypassed) return cache.bare(question, OUTCOME_UNFIT, now);
+    const hasFailed = failures.has(key, now);
+    const stale = hasFailed || view.isDown() ? giveStale(question, view) : undefined;
+    if (stale !== undefined) return stale;
+    let underWay = inFlight.get(key);
+    if (underWay !== undefined) counters.joined++;
+    else if (hasFailed) return cache.bare(question, OUTCOME_TEMPORARY, now);
+    else if (inFlight.size >= IN_FLIGHT_MAX) {
       counters.refusedBusy++;
-      return cache.bare(question, OUTCOME_UNFIT, nowMs());
+      return cache.bare(question, OUTCOME_UNFIT, now);
+    } else {
+      log.cacheWarmup(question.name, typeName(question.type));
+      underWay = ask(question, view);
     }
-    log.cacheWarmup(question.name, type);
-    return underWay(key, askUpstreams(question, key));
+    return cache.mayServeStale(question, now, view.staleSeconds) ? orStale(question, view, underWay) : underWay.record;
+  }
+
+  /** What the upstreams say; where they fail or are late, what they said the last time. */
+  function orStale(question: Question, view: View, { record, sinceMs }: UnderWay): Promise<Uint8Array> {
+    return new Promise((resolve) => {
+      const stopWaiting = wheel.after(sinceMs + LATE_MS - nowMs(), () => {
+        const stale = giveStale(question, view);
+        if (stale !== undefined) resolve(stale);
+      });
+      void record.then((fresh) => {
+        stopWaiting();
+        resolve((isFailure(fresh) && giveStale(question, view)) || fresh);
+      });
+    });
+  }
+
+  function giveStale(question: Question, view: View): Uint8Array | undefined {
+    const stale = cache.serveStale(question, nowMs(), view.staleSeconds);
+    if (stale === undefined) return undefined;
+    counters.stale++;
+    log.cacheStale(question.name, typeName(question.type));
+    if (view.isDown()) recovery.await(keyOf(question), question, view);
+    return stale;
   }
 
   function isDue(hits: number, refreshAtMs: number): boolean {
     return prefetch && hits >= REFRESH_HITS_MIN && refreshAtMs <= nowMs();
   }
 
+  /** Where it fails and the record is about to end, it goes on past its end: nobody is to wait for the same once more. */
   function startRefresh(question: Question): void {
-    const type = typeName(question.type);
-    const key = `${type} ${question.name}`;
-    if (inFlight.has(key) || hasFailed(key)) return;
-    if (inFlight.size >= IN_FLIGHT_MAX || !mayRefresh(nowMs())) {
-      counters.refreshesRefused++;
+    const view = viewOf(question);
+    if (view.isDown()) {
+      giveStale(question, view);
       return;
     }
-    counters.refreshes++;
-    log.cacheRefresh(question.name, type);
-    void underWay(key, askUpstreams(question, key)).then((record) => {
-      const outcome = outcomeOf(record);
-      if (outcome === OUTCOME_TEMPORARY || outcome === OUTCOME_UNFIT) counters.refreshesFailed++;
+    void askAnew(question, view)?.then((record) => {
+      if (isFailure(record) && cache.lifeMs(question, nowMs()) < LATE_MS) giveStale(question, view);
     });
   }
 
-  function underWay(key: string, asking: Promise<Uint8Array>): Promise<Uint8Array> {
-    const ending = asking.finally(() => inFlight.delete(key));
-    inFlight.set(key, ending);
-    return ending;
+  /** In the background; undefined where that may not be now. */
+  function askAnew(question: Question, view: View): Promise<Uint8Array> | undefined {
+    const key = keyOf(question);
+    if (inFlight.has(key) || failures.has(key, nowMs())) return undefined;
+    if (inFlight.size >= IN_FLIGHT_MAX || !mayRefresh(nowMs())) {
+      counters.refreshesRefused++;
+      return undefined;
+    }
+    counters.refreshes++;
+    log.cacheRefresh(question.name, typeName(question.type));
+    const { record } = ask(question, view);
+    void record.then((asked) => {
+      if (isFailure(asked) || outcomeOf(asked) === OUTCOME_UNFIT) counters.refreshesFailed++;
+    });
+    return record;
   }
 
-  async function askUpstreams(question: Question, key: string): Promise<Uint8Array> {
-    const asked = await ask(question);
+  function ask(question: Question, view: View): UnderWay {
+    const key = keyOf(question);
+    const record = askUpstreams(question, view, key).finally(() => inFlight.delete(key));
+    const underWay = { record, sinceMs: nowMs() };
+    inFlight.set(key, underWay);
+    return underWay;
+  }
+
+  async function askUpstreams(question: Question, view: View, key: string): Promise<Uint8Array> {
+    const generation = view.generation();
+    const asked = await view.ask(question);
     if ("record" in asked) {
-      if (isClusterDenial(question, asked.record)) limitTtl(asked.record, CLUSTER_DENIAL_SECONDS);
-      return cache.keep(asked.record, nowMs(), usual.ms());
+      const limits = generation === view.generation() ? view.limits : KEPT_FOR_NOTHING; // another view's by now
+      return cache.keep(asked.record, nowMs(), view.usualMs(), limits);
     }
     counters.failures++;
     log.questionFailed(question.name, typeName(question.type), asked.failure);
     if (asked.isOwnLack) return cache.bare(question, OUTCOME_UNFIT, nowMs()); // libc may do better in its own process
-    rememberFailure(key);
+    failures.add(key, nowMs());
     return cache.bare(question, OUTCOME_TEMPORARY, nowMs());
   }
 
-  function hasFailed(key: string): boolean {
-    const until = failedUntilMs.get(key);
-    if (until === undefined) return false;
-    if (until > nowMs()) return true;
-    failedUntilMs.delete(key);
-    return false;
-  }
-
-  function rememberFailure(key: string): void {
-    failedUntilMs.delete(key);
-    failedUntilMs.set(key, nowMs() + FAILURE_MS);
-    for (const oldest of failedUntilMs.keys()) {
-      if (failedUntilMs.size <= FAILURES_MAX) break;
-      failedUntilMs.delete(oldest);
-    }
+  function viewOf({ name }: Question): View {
+    return views.viewOf(name);
   }
 
   return {
@@ -129,6 +170,10 @@ export function createResolver({ cache, ask, usual, prefetch, counters, log }: R
   };
 }
 
-function isClusterDenial({ name }: Question, record: Uint8Array): boolean {
-  return name.endsWith(".cluster.local") && outcomeOf(record) !== OUTCOME_DATA;
+function keyOf({ name, type }: Question): string {
+  return `${typeName(type)} ${name}`;
+}
+
+function isFailure(record: Uint8Array): boolean {
+  return outcomeOf(record) === OUTCOME_TEMPORARY;
 }

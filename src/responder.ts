@@ -19,17 +19,19 @@ import type { Resolver } from "./resolver.ts";
 import { type Found, PLAIN_SEARCH, search } from "./search.ts";
 import { textAnswer, textError } from "./textline.ts";
 import type { Usage } from "./usage.ts";
+import type { Wheel } from "./wheel.ts";
 
 export interface ResponderOptions {
   readonly resolve: Resolver["resolve"];
   readonly usage: Usage;
   /** Within which a question ends. */
   readonly timeoutMs: number;
+  readonly wheel: Wheel;
   readonly counters: Counters;
   readonly log: Log;
 }
 
-export function createResponder({ resolve, usage, timeoutMs, counters, log }: ResponderOptions): Responder {
+export function createResponder({ resolve, usage, timeoutMs, wheel, counters, log }: ResponderOptions): Responder {
   return {
     frameLength,
     respondToFrame(frame, write) {
@@ -42,9 +44,9 @@ export function createResponder({ resolve, usage, timeoutMs, counters, log }: Re
       }
       const found = find(received);
       if (!(found instanceof Promise)) return answer(received, found);
-      const pending = setTimeout(() => write(encodePending(timeoutMs - PENDING_AFTER_MS)), PENDING_AFTER_MS);
+      const stopWaiting = wheel.after(PENDING_AFTER_MS, () => write(encodePending(timeoutMs - PENDING_AFTER_MS)));
       return found.then((late) => {
-        clearTimeout(pending);
+        stopWaiting();
         return answer(received, late);
       });
     },

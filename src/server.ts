@@ -1,6 +1,5 @@
 #!/usr/bin/env node
 // The start list of `node dist/server.js`.
-import fs from "node:fs";
 import { fileURLToPath } from "node:url";
 import { createCache } from "./cache.ts";
 import { type Config, ConfigError, readConfig } from "./config.ts";
@@ -11,36 +10,55 @@ import { createListener } from "./listener.ts";
 import { createLog } from "./log.ts";
 import { messageReader } from "./message.ts";
 import { createPublisher } from "./publisher.ts";
+import { followResolvConf, nameserversAt, RESOLV_CONF } from "./resolvconf.ts";
 import { createResolver } from "./resolver.ts";
 import { createResponder } from "./responder.ts";
-import { upstreamText } from "./upstream/address.ts";
-import { createAsk } from "./upstream/ask.ts";
+import { nameserver, upstreamText } from "./upstream/address.ts";
+import { createConnect } from "./upstream/connect.ts";
 import { createExchange } from "./upstream/exchange.ts";
-import { createUsual } from "./upstream/usual.ts";
+import { createGroup } from "./upstream/group.ts";
 import { createUsage } from "./usage.ts";
+import { viewText } from "./view.ts";
+import { createViews } from "./views.ts";
 import { loadWasm, type Wasm } from "./wasm.ts";
+import { createWheel } from "./wheel.ts";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 const STOP_GRACE_MS = 500; // past the end of the last question under way
 
 async function start(): Promise<void> {
-  const config = readConfig(process.env, systemResolvConf);
+  const config = readConfig(process.env, () => nameserversAt(RESOLV_CONF));
   const log = createLog(config.logLevel);
   const counters = createCounters();
-  const upstreams = config.upstreams.map(upstreamText);
+  let viewName = viewText(config.upstreams, config.rules);
 
   const library = readLibrary(HERE, process.arch);
-  const wasm = loadTable(config, upstreams);
+  const hosts = config.upstreams.map(({ host }) => host);
+  const wasm = loadTable(config, viewName);
   const directory = openDirectory(config.directory, log);
   const publisher = createPublisher({ ...directory, wasm, isOn: config.sharedTable, counters, log });
   const cache = createCache(wasm, publisher.publish);
+  const wheel = createWheel();
   const exchange = createExchange({ readReply: messageReader(wasm).read, counters, log });
-  const usual = createUsual();
-  const ask = createAsk({ ...config, exchange, usual, counters });
-  const { resolve, refresh } = createResolver({ ...config, cache, ask, usual, counters, log });
+  const connect = createConnect(wheel, counters);
+  const asking = { timeoutMs: config.timeoutMs, connect, exchange, wheel, counters, log };
+  const views = createViews({ ...config, createGroup: (upstreams) => createGroup({ ...asking, upstreams }) });
+  const { resolve, refresh } = createResolver({ ...config, cache, views, wheel, counters, log });
   const usage = createUsage({ cache, refresh, counters, log });
-  const responder = createResponder({ resolve, usage, timeoutMs: config.timeoutMs, counters, log });
+  const responder = createResponder({ resolve, usage, timeoutMs: config.timeoutMs, wheel, counters, log });
   const listener = createListener(responder, counters);
+
+  /** Other servers may have another view of DNS: what the last ones said does not count any more. */
+  function useNameservers(hosts: readonly string[]): void {
+    const upstreams = hosts.map(nameserver);
+    log.upstreamsChanged(upstreams.map(upstreamText));
+    views.replaceUpstreams(upstreams);
+    const next = viewText(upstreams, config.rules);
+    if (next === viewName) return;
+    viewName = next;
+    cache.forgetLong();
+    publisher.renew(next);
+  }
 
   async function stop(signal: NodeJS.Signals): Promise<void> {
     log.stopping(signal);
@@ -70,20 +88,13 @@ async function start(): Promise<void> {
   }
   publisher.start();
   directory.removeLeftOver();
-  log.listening(directory.socketPath, upstreams, config.entries);
+  if (config.upstreamsFrom === "resolv.conf") followResolvConf(RESOLV_CONF, useNameservers, undefined, hosts);
+  log.listening(directory.socketPath, config.upstreams.map(upstreamText), config.entries);
 }
 
-function systemResolvConf(): string {
+function loadTable(config: Config, viewName: string): Wasm {
   try {
-    return fs.readFileSync("/etc/resolv.conf", "utf8");
-  } catch {
-    return "";
-  }
-}
-
-function loadTable(config: Config, upstreams: readonly string[]): Wasm {
-  try {
-    return loadWasm({ ...config, upstreams: upstreams.join(", ") });
+    return loadWasm({ ...config, upstreams: viewName });
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     throw new ConfigError(`DNS_CACHE_ENTRIES: '${config.entries}' cannot be used: ${error.message}`);

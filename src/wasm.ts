@@ -6,6 +6,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import {
   BOOT_ID_BYTES,
+  CLIENT_COOKIE_BYTES,
   ENTRIES_MAX,
   ENTRIES_MIN,
   EPOCH_BYTES,
@@ -16,17 +17,22 @@ import {
   HEADER_UPSTREAMS,
   IMAGE_AT,
   SEEDS_BYTES,
+  SERVER_COOKIE_BYTES_MAX,
   SET_BYTES,
   SIDE_BYTES,
   UPSTREAMS_BYTES_MAX,
   WAYS,
 } from "../assembly/layout.ts";
 
-export interface TableOptions {
-  entries: number;
+export interface TtlLimits {
+  /** Of data; a denial lasts as long as it says. */
   minTtlSeconds: number;
   maxTtlSeconds: number;
   maxNegativeTtlSeconds: number;
+}
+
+export interface TableOptions extends TtlLimits {
+  entries: number;
   upstreams: string;
   /** Fills the hash's seeds and the epoch; tests give a fixed one. */
   random?: (bytes: Uint8Array) => unknown;
@@ -34,12 +40,17 @@ export interface TableOptions {
 
 /** The module's functions; times are milliseconds of CLOCK_MONOTONIC, offsets count from the image's start. */
 export interface Functions {
-  read(messageBytes: number, id: number, queryBytes: number): number;
-  settle(nowMs: number, usualMs: number): void;
+  read(messageBytes: number, id: number, queryBytes: number, isCookieSent: boolean): number;
   seal(): void;
   makeBare(type: number, outcome: number): void;
   find(type: number, nowMs: number): number;
   insert(nowMs: number): number;
+  /** The slot, and in `record` what it holds, fresh or not; 0 where there is none. */
+  peek(type: number): number;
+  rewrite(slotOffset: number): void;
+  isInReach(nowMs: number, staleSeconds: number): number;
+  /** 0 where `record` was not changed. */
+  extend(nowMs: number, staleSeconds: number): number;
   remove(type: number): number;
   hitsOf(slotOffset: number): number;
   /** 0 where the slot does not hold that record any more. */
@@ -55,6 +66,8 @@ export interface Functions {
 }
 
 export interface Wasm extends Functions {
+  /** By the table's limits, where the question has none of its own. */
+  settle(nowMs: number, usualMs: number, limits?: Partial<TtlLimits>): void;
   /** The published image: header page and sets. */
   readonly image: Buffer;
   readonly setCount: number;
@@ -63,17 +76,22 @@ export interface Wasm extends Functions {
   readonly query: Buffer;
   readonly question: Buffer;
   readonly record: Buffer;
+  /** The client's cookie, behind it the server's. */
+  readonly cookie: Buffer;
+  /** Of the message last read: the bytes of the server's cookie, -1 where none came. */
+  serverCookieBytes(): number;
+  /** Of the message last read, with the bits that OPT adds. */
+  rcode(): number;
   usedCount(): number;
   evictedCount(): number;
 }
 
+type Region = "COOKIE" | "IMAGE" | "MESSAGE" | "QUERY" | "QUESTION" | "RECORD" | "SETUP";
 type Exports = Functions & {
-  create(entries: number, minTtlSeconds: number, maxTtlSeconds: number, maxNegativeTtlSeconds: number): number;
+  create(entries: number, maxTtlSeconds: number, maxNegativeTtlSeconds: number): number;
+  settle(nowMs: number, usualMs: number, minSeconds: number, maxSeconds: number, maxNegativeSeconds: number): void;
   imageBytes(): number;
-} & Record<
-    "IMAGE" | "MESSAGE" | "QUERY" | "QUESTION" | "RECORD" | "SETUP" | "usedCount" | "evictedCount",
-    WebAssembly.Global
-  >;
+} & Record<Region | "serverCookieBytes" | "rcode" | "usedCount" | "evictedCount", WebAssembly.Global>;
 
 const WASM_PAGE_BYTES = 65536;
 const MESSAGE_REGION_BYTES = 65536;
@@ -92,23 +110,29 @@ export function loadWasm(options: TableOptions, path = besideBundle()): Wasm {
     env: { memory, abort: abort(memory) },
   });
   const exports = instance.exports as unknown as Exports;
-  const region = (name: "MESSAGE" | "QUERY" | "QUESTION" | "RECORD" | "SETUP" | "IMAGE", bytes: number) =>
-    Buffer.from(memory.buffer, exports[name].value >>> 0, bytes);
+  const region = (name: Region, bytes: number) => Buffer.from(memory.buffer, exports[name].value >>> 0, bytes);
 
   fillSetup(region("SETUP", HEADER_BYTES), options);
-  if (!exports.create(options.entries, options.minTtlSeconds, options.maxTtlSeconds, options.maxNegativeTtlSeconds)) {
+  if (!exports.create(options.entries, options.maxTtlSeconds, options.maxNegativeTtlSeconds)) {
     throw new Error("the Wasm memory is too small for the table");
   }
-  const { read, settle, seal, makeBare, insert, remove, find, hitsOf, use, check } = exports;
+  const { read, seal, makeBare, insert, peek, rewrite, isInReach, extend, remove, find, hitsOf, use, check } = exports;
   const { takeOver, adopt, setHeartbeat, setState } = exports;
   return {
     read,
-    settle,
+    settle(nowMs, usualMs, limits) {
+      const { minTtlSeconds, maxTtlSeconds, maxNegativeTtlSeconds } = { ...options, ...limits };
+      exports.settle(nowMs, usualMs, minTtlSeconds, maxTtlSeconds, maxNegativeTtlSeconds);
+    },
     seal,
     makeBare,
     // Offsets in a large table are above 2^31, and Wasm's u32 come out signed.
     find: (type, nowMs) => find(type, nowMs) >>> 0,
     insert: (nowMs) => insert(nowMs) >>> 0,
+    peek: (type) => peek(type) >>> 0,
+    rewrite,
+    isInReach,
+    extend,
     remove: (type) => remove(type) >>> 0,
     hitsOf,
     use,
@@ -123,6 +147,9 @@ export function loadWasm(options: TableOptions, path = besideBundle()): Wasm {
     query: region("QUERY", NAME_REGION_BYTES),
     question: region("QUESTION", NAME_REGION_BYTES),
     record: region("RECORD", RECORD_REGION_BYTES),
+    cookie: region("COOKIE", CLIENT_COOKIE_BYTES + SERVER_COOKIE_BYTES_MAX),
+    serverCookieBytes: () => exports.serverCookieBytes.value,
+    rcode: () => exports.rcode.value,
     usedCount: () => exports.usedCount.value,
     evictedCount: () => exports.evictedCount.value >>> 0,
   };
@@ -140,8 +167,13 @@ function fillSetup(setup: Buffer, options: TableOptions): void {
   random(setup.subarray(HEADER_EPOCH, HEADER_EPOCH + EPOCH_BYTES));
   const bootId = readFileSync("/proc/sys/kernel/random/boot_id", "latin1").replace(/[^0-9a-f]/g, "");
   setup.write(bootId, HEADER_BOOT_ID, BOOT_ID_BYTES, "hex");
-  const upstreamsBytes = setup.write(options.upstreams, HEADER_UPSTREAMS + 2, UPSTREAMS_BYTES_MAX, "latin1");
-  setup.writeUInt16LE(upstreamsBytes, HEADER_UPSTREAMS);
+  writeUpstreams(setup, options.upstreams);
+}
+
+/** Into a header page. */
+export function writeUpstreams(header: Buffer, text: string): void {
+  header.fill(0, HEADER_UPSTREAMS, HEADER_UPSTREAMS + 2 + UPSTREAMS_BYTES_MAX);
+  header.writeUInt16LE(header.write(text, HEADER_UPSTREAMS + 2, UPSTREAMS_BYTES_MAX, "latin1"), HEADER_UPSTREAMS);
 }
 
 function abort(memory: WebAssembly.Memory) {

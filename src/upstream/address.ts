@@ -11,19 +11,51 @@ export interface UpstreamAddress {
   readonly path?: string;
 }
 
-export const DNS_PORT = 53;
+const DNS_PORT = 53;
+const PORTS = { udp: DNS_PORT, tcp: DNS_PORT, tls: 853, https: 443 }; // RFC 7858 section 3.1, RFC 8484 section 8.1
+const HTTPS_PATH = "/dns-query"; // RFC 8484 names none, all use this one
+const NAME_BYTES_MAX = 253;
+const TEXT = /^(?:(tcp|tls|https):\/\/)?([^/#]*)(\/[^#]*)?(?:#(.*))?$/;
+const LABEL = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/;
+const PATH = /^\/[\w\-.~!$&'()*+;=:@%/?]{0,255}$/; // RFC 3986 section 3.3 and a query, no template's braces
 
-/** `1.1.1.1`, `10.0.0.2:5353`, `[2606:4700::1111]:53`, `tcp://…`; undefined where the text is none of them. */
-export function upstreamAddress(text: string): UpstreamAddress | undefined {
-  const isTcp = text.startsWith("tcp://");
-  const rest = isTcp ? text.slice("tcp://".length) : text;
-  const address = net.isIPv6(rest) ? { host: rest, port: DNS_PORT } : hostAndPort(rest, DNS_PORT);
-  return address && { transport: isTcp ? "tcp" : "udp", ...address };
+/** Of a resolv.conf. */
+export function nameserver(host: string): UpstreamAddress {
+  return { transport: "udp", host, port: DNS_PORT };
 }
 
-/** `udp 1.1.1.1:53`, for logs and for the table's header. */
-export function upstreamText({ transport, host, port }: UpstreamAddress): string {
-  return `${transport} ${net.isIPv6(host) ? `[${host}]` : host}:${port}`;
+/**
+ * `1.1.1.1`, `10.0.0.2:5353`, `[2606:4700::1111]:53`, `tcp://…`, `tls://1.1.1.1#one.one.one.one`,
+ * `https://8.8.8.8/dns-query#dns.google`; undefined where the text is none of them. The server itself is always named by
+ * its address: a name would have to be asked for with what is being set up.
+ */
+export function upstreamAddress(text: string): UpstreamAddress | undefined {
+  const match = TEXT.exec(text);
+  if (match === null) return undefined;
+  const [, scheme, server = "", path, name] = match;
+  const transport = (scheme ?? "udp") as UpstreamAddress["transport"];
+  const port = PORTS[transport];
+  const address = net.isIPv6(server) ? { host: server, port } : hostAndPort(server, port);
+  if (address === undefined) return undefined;
+  if (path !== undefined && (transport !== "https" || !PATH.test(path))) return undefined;
+  const isSecure = transport === "tls" || transport === "https";
+  if (name !== undefined && !(isSecure && isHostName(name.toLowerCase()))) return undefined;
+  return {
+    transport,
+    ...address,
+    ...(name !== undefined && { name: name.toLowerCase() }),
+    ...(transport === "https" && { path: path ?? HTTPS_PATH }),
+  };
+}
+
+/** `udp 1.1.1.1:53`, `https 8.8.8.8:443/dns-query#dns.google`, for logs and for the table's header: different for each. */
+export function upstreamText({ transport, host, port, name, path = "" }: UpstreamAddress): string {
+  return `${transport} ${hostText(host)}:${port}${path}${name === undefined ? "" : `#${name}`}`;
+}
+
+/** As it stands before a port. */
+export function hostText(host: string): string {
+  return net.isIPv6(host) ? `[${host}]` : host;
 }
 
 export function hostAndPort(
@@ -37,4 +69,12 @@ export function hostAndPort(
   if (bracketed === undefined ? !net.isIPv4(host) : !net.isIPv6(host)) return undefined;
   const port = portText === undefined ? defaultPort : Number(portText);
   return port !== undefined && port >= 1 && port <= 65535 ? { host, port } : undefined;
+}
+
+/** What a certificate can be for; an address is none. */
+function isHostName(text: string): boolean {
+  const labels = text.split(".");
+  return (
+    text.length <= NAME_BYTES_MAX && labels.every((label) => LABEL.test(label)) && !/^\d+$/.test(labels.at(-1) ?? "")
+  );
 }

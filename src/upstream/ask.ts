@@ -1,11 +1,11 @@
-// One question put to the upstreams until one answers: the next server when one is late or fails, all within one deadline.
-// A late server's reply still counts while the question is open.
+// One question put to a group of servers until one answers: the next one when a reply is late or says that there is no
+// answer, all within one deadline. Those asked before are not given up: whoever answers first has it.
 import type { Question } from "../cache.ts";
 import { nowMs } from "../clock.ts";
 import type { Counters } from "../counters.ts";
-import { type UpstreamAddress, upstreamText } from "./address.ts";
-import type { Exchange, Server } from "./exchange.ts";
-import type { Usual } from "./usual.ts";
+import type { Wheel } from "../wheel.ts";
+import type { Ending, Exchange } from "./exchange.ts";
+import type { Server } from "./server.ts";
 
 export type Asked =
   | { readonly record: Uint8Array }
@@ -18,82 +18,109 @@ export type Asked =
 export type Ask = (question: Question) => Promise<Asked>;
 
 export interface AskOptions {
-  readonly upstreams: readonly UpstreamAddress[];
+  /** Best first; one at least. */
+  readonly order: () => readonly Server[];
+  /** A server that it is time to hear of again, though it is not the first. */
+  readonly due: () => Server | undefined;
   /** For the whole question. */
   readonly timeoutMs: number;
   readonly exchange: Exchange;
-  /** Learns how long answers took; what failed says nothing of that. */
-  readonly usual: Usual;
+  readonly wheel: Wheel;
   readonly counters: Counters;
 }
 
-// The wait before the next attempt doubles with each round over the servers, as libc's does. It is shorter where there are
-// so many servers that the last would not get its turn.
-const FIRST_WAIT_MS = 400;
+interface Attempt {
+  readonly server: Server;
+  readonly sentAtMs: number;
+  takeBack(): void;
+}
 
-export function createAsk({ upstreams, timeoutMs, exchange, usual, counters }: AskOptions): Ask {
-  const servers: Server[] = upstreams.map((address) => ({ ...address, withoutEdnsUntilMs: 0 }));
-  const firstWaitMs = Math.min(FIRST_WAIT_MS, timeoutMs / (servers.length + 1));
-  let preferred = 0;
+const WAIT_MAX_MS = 400; // the wait doubles with each round over the servers, to here unless replies take longer than that
+const WATCH_MS = 2000; // a silent server's reply to an answered question is still of use: it says how the server is
 
+export function createAsk({ order, due, timeoutMs, exchange, wheel, counters }: AskOptions): Ask {
   return function ask(question) {
-    const open = new AbortController();
-    const failed = new Map<Server, string>();
-    const first = preferred;
-    const askedAtMs = nowMs();
-    let attempts = 0;
-    let index = first;
-    let isOwnLack = false;
     return new Promise((resolve) => {
-      let late: NodeJS.Timeout | undefined;
-      const deadline = setTimeout(() => {
-        preferred = (index + 1) % servers.length; // the next question begins with one that had no turn
-        fail();
-      }, timeoutMs);
-      tryNext();
+      const servers = order();
+      const attempts = new Set<Attempt>();
+      const failed = new Map<Server, string>();
+      let turns = 0; // servers that have been waited for, again where they were again
+      let hasEnded = false;
+      let isOwnLack = false;
+      let stopWaiting: () => void = () => undefined;
+      const stopDeadline = wheel.after(timeoutMs, fail);
+      next();
+      const another = due();
+      if (another !== undefined && another !== servers[0]) attempt(another);
 
-      function tryNext(): void {
-        clearTimeout(late);
-        if (failed.size === servers.length) {
+      /** Asks the next server, and waits for it. */
+      function next(): void {
+        stopWaiting();
+        if (hasNoWay()) {
           fail();
           return;
         }
-        do index = (first + attempts++) % servers.length;
-        while (failed.has(servers[index] as Server));
-        attempt(servers[index] as Server, index, attempts);
+        let server: Server;
+        do server = servers[turns++ % servers.length] as Server;
+        while (failed.has(server));
+        stopWaiting = wheel.after(waitMs(server), () => {
+          counters.upstreamTimeouts++;
+          next();
+        });
+        attempt(server);
       }
 
-      function attempt(server: Server, ownIndex: number, number: number): void {
-        late = setTimeout(
-          () => {
-            counters.upstreamTimeouts++;
-            tryNext();
-          },
-          firstWaitMs * 2 ** Math.floor((number - 1) / servers.length),
-        );
-        void exchange(server, question, open.signal).then((ending) => {
-          if (open.signal.aborted) return;
-          if ("record" in ending) {
-            preferred = ownIndex;
-            usual.took(nowMs() - askedAtMs);
-            finish(ending);
-          } else {
-            failed.set(server, ending.failed);
-            isOwnLack ||= ending.isOwnLack === true;
-            if (number === attempts || failed.size === servers.length) tryNext();
-          }
-        });
+      /** Each has its turn before the deadline, however many they are. */
+      function waitMs(server: Server): number {
+        const round = Math.floor((turns - 1) / servers.length);
+        const usualMs = Math.min(server.health.waitMs(), timeoutMs / (servers.length + 1));
+        return Math.min(usualMs * 2 ** round, Math.max(usualMs, WAIT_MAX_MS));
+      }
+
+      /** All have failed; the dead are not waited for where one has said so itself. */
+      function hasNoWay(): boolean {
+        const now = nowMs();
+        const isLeft = (server: Server) => !failed.has(server) && (failed.size === 0 || !server.health.isDead(now));
+        return !servers.some(isLeft);
+      }
+
+      function attempt(server: Server): void {
+        const isLate = turns > 2 * servers.length;
+        const own: Attempt = {
+          server,
+          sentAtMs: nowMs(),
+          takeBack: exchange(server, question, isLate, (ending) => {
+            attempts.delete(own);
+            if (!hasEnded) take(server, ending);
+          }),
+        };
+        attempts.add(own);
+      }
+
+      function take(server: Server, ending: Ending): void {
+        if ("record" in ending) {
+          finish(ending);
+          return;
+        }
+        failed.set(server, ending.failed);
+        isOwnLack ||= ending.isOwnLack === true;
+        const isWaitedFor = servers[(turns - 1) % servers.length] === server;
+        if (isWaitedFor || hasNoWay()) next();
       }
 
       function fail(): void {
-        const reasons = servers.map((server) => `${upstreamText(server)}: ${failed.get(server) ?? "no reply in time"}`);
+        const reasons = servers.map((server) => `${server.text}: ${failed.get(server) ?? "no reply in time"}`);
         finish({ failure: reasons.join("; "), isOwnLack });
       }
 
       function finish(asked: Asked): void {
-        clearTimeout(late);
-        clearTimeout(deadline);
-        open.abort();
+        hasEnded = true;
+        stopWaiting();
+        stopDeadline();
+        for (const own of attempts) {
+          if (own.server.health.silentSinceMs() === own.sentAtMs) wheel.after(WATCH_MS, () => own.takeBack());
+          else own.takeBack();
+        }
         resolve(asked);
       }
     });

@@ -100,6 +100,17 @@ describe("a table that was read back", () => {
         image.writeBigUInt64LE(hashOf("b.example", 16, ...(seeds as [bigint, bigint])), tagOf(slot));
       },
     ],
+    [
+      "an end moved further than there was time",
+      ({ image }, slot) => image.writeUInt32LE(9e8, slot + layout.RECORD_STALE_MS),
+    ],
+    [
+      "an end moved further than for 30 s",
+      ({ image }, slot) => {
+        image.writeUInt32LE(1, slot + layout.RECORD_STALE_MS);
+        image.writeBigUInt64LE(BigInt(NOW_MS + 30_001), slot + layout.RECORD_EXPIRES_AT_MS);
+      },
+    ],
     ["a refresh after its end", ({ image }, slot) => image.writeUInt8(255, slot + layout.RECORD_REFRESH_AT_MS + 6)],
     ["an end too far ahead", ({ image }, slot) => image.writeUInt8(1, slot + layout.RECORD_EXPIRES_AT_MS + 4)],
   ];
@@ -152,6 +163,47 @@ describe("a table that was read back", () => {
     const before = debugWasm({ entries: 8 });
     put(before, parts);
     expect(adopted(before.image, { entries: 8, ...limits }).wasm.usedCount()).toBe(entries);
+  });
+
+  /** Data whose own end was 20 s ago, given out until 30 s from now. */
+  function stale(): { before: Table; slot: number } {
+    const before = debugWasm({ entries: 8 });
+    const slot = put(before, { name: "a.example", ttl: 10, ...one }, NOW_MS - 30_000);
+    before.peek(layout.TYPE_A);
+    before.extend(NOW_MS, 3600);
+    before.rewrite(slot);
+    return { before, slot };
+  }
+
+  test("goes on with what was being given out stale, and within the same bound", () => {
+    const { before, slot } = stale();
+    const { wasm, changed } = adopted(before.image, { entries: 8, maxTtlSeconds: 10 });
+    expect([changed, finds(wasm, "a.example")]).toEqual([0, true]);
+    expect(wasm.image.readUInt32LE(slot + layout.RECORD_STALE_MS)).toBe(50_000);
+    expect(wasm.peek(layout.TYPE_A)).toBe(slot);
+    expect([wasm.isInReach(NOW_MS + 39_999, 60), wasm.isInReach(NOW_MS + 40_000, 60)]).toEqual([1, 0]);
+    expect([wasm.extend(NOW_MS + 39_000, 60), wasm.extend(NOW_MS + 39_000, 60)]).toEqual([1, 0]);
+  });
+
+  test.each<[string, (image: Buffer, slot: number) => void]>([
+    [
+      "longer than 30 s from now",
+      (image, slot) => image.writeBigUInt64LE(BigInt(NOW_MS + 30_001), slot + layout.RECORD_EXPIRES_AT_MS),
+    ],
+    [
+      "though it is a denial",
+      (image, slot) => {
+        image.writeUInt8(layout.OUTCOME_NO_DATA, slot + layout.RECORD_OUTCOME);
+        image.fill(0, slot + layout.RECORD_DATA_COUNT, slot + layout.RECORD_DATA_COUNT + 2);
+        image.fill(0, slot + image.readUInt16LE(slot + layout.RECORD_DATA_OFFSET), slot + layout.SLOT_BYTES);
+      },
+    ],
+  ])("loses what would be given out stale %s", (_what, damage) => {
+    const { before, slot } = stale();
+    damage(before.image, slot);
+    sealAgain(before, slot);
+    const { wasm, changed } = adopted(before.image, { entries: 8, maxNegativeTtlSeconds: 3600 });
+    expect([changed, wasm.usedCount()]).toEqual([1, 0]);
   });
 
   test("counts the writes of a slot on, whether it is kept or emptied", () => {

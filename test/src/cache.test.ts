@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import * as layout from "../../assembly/layout.ts";
 import { createCache } from "../../src/cache.ts";
@@ -12,7 +13,7 @@ import {
   ttlOf,
   typeOf,
 } from "../../src/record.ts";
-import type { TableOptions } from "../../src/wasm.ts";
+import type { TableOptions, TtlLimits } from "../../src/wasm.ts";
 import { checksumOf } from "../support/mix.ts";
 import { address, makeRecord, type RecordParts } from "../support/records.ts";
 import { debugWasm } from "../support/wasm.ts";
@@ -25,6 +26,7 @@ function cacheOf(options: Partial<TableOptions> = {}) {
   const cache = createCache(wasm, () => undefined);
   return {
     ...cache,
+    cache,
     wasm,
     keepNew: (parts: RecordParts, nowMs = 0, usualMs = 0) => cache.keep(makeRecord(parts), nowMs, usualMs),
     ask: (name: string, nowMs = 0, type = A) => cache.find({ name, type }, nowMs)?.record,
@@ -105,8 +107,9 @@ describe("the cache", () => {
     const [slot] = put("a.example", 2);
     expect(slot).toBeGreaterThan(layout.HEADER_BYTES);
     expect(put("a.example", 3)).toEqual([slot]);
-    expect(put("a.example", 3, 0)).toEqual([]);
     expect(put("a.example", 150)).toEqual([slot]);
+    expect(put("b.example", 3)).toHaveLength(1);
+    expect(put("b.example", 3, 0)).toHaveLength(1); // a later answer, though it is not kept
     expect(put("a.example", 151).filter((each) => each !== 0)).toEqual([]);
     expect(put("a.example", 2)).toHaveLength(1);
   });
@@ -159,6 +162,26 @@ describe("the cache", () => {
     expect(() => keep(new Uint8Array(0), 0, 0)).toThrow(RangeError);
   });
 
+  test("goes by limits of the question's own where it is given some", () => {
+    const { cache } = cacheOf({ minTtlSeconds: 5, maxTtlSeconds: 100, maxNegativeTtlSeconds: 30 });
+    const kept = (limits: Partial<TtlLimits>, outcome: number, count = 2) => {
+      const data = outcome === layout.OUTCOME_DATA ? many(count) : [];
+      return [0, 1, 60, 5000].map((ttl) =>
+        ttlOf(cache.keep(makeRecord({ name: "a.example", ttl, outcome, data }), 0, 0, limits)),
+      );
+    };
+    const { OUTCOME_DATA: DATA, OUTCOME_NO_NAME: NO_NAME } = layout;
+    expect(kept({}, DATA)).toEqual([5, 5, 60, 100]);
+    expect(kept({ minTtlSeconds: 0 }, DATA)).toEqual([0, 1, 60, 100]);
+    expect(kept({ minTtlSeconds: 70 }, DATA)).toEqual([70, 70, 70, 100]);
+    expect(kept({ maxTtlSeconds: 40 }, DATA)).toEqual([5, 5, 40, 40]);
+    expect(kept({ maxTtlSeconds: 400 }, DATA, 150)).toEqual([5, 5, 60, 400]);
+    expect(kept({}, NO_NAME)).toEqual([0, 1, 30, 30]);
+    expect(kept({ minTtlSeconds: 20, maxNegativeTtlSeconds: 50 }, NO_NAME)).toEqual([0, 1, 50, 50]);
+    expect(kept({ maxTtlSeconds: 20 }, NO_NAME)).toEqual([0, 1, 20, 20]);
+    expect(kept({}, DATA)).toEqual([5, 5, 60, 100]);
+  });
+
   test("takes a ttl that the caller cut down before", () => {
     const { keep } = cacheOf();
     const record = makeRecord({ name: "a.svc.cluster.local", ttl: 30, outcome: layout.OUTCOME_NO_NAME });
@@ -166,6 +189,219 @@ describe("the cache", () => {
     expect(ttlOf(keep(record, 0, 0))).toBe(5);
     limitTtl(record, 50);
     expect(ttlOf(record)).toBe(5);
+  });
+});
+
+const staleMsOf = (record: Uint8Array) => Buffer.from(record).readUInt32LE(layout.RECORD_STALE_MS);
+
+describe.each([
+  ["of the table", 2],
+  ["kept beside it", 150],
+])("an expired record %s", (_where, count) => {
+  const question = { name: "a.example", type: A };
+  const DAY = 86_400;
+
+  /** One of 10 s, whose end is at 15 s. */
+  function expired(outcome: number = layout.OUTCOME_DATA) {
+    const changed: number[] = [];
+    const wasm = debugWasm();
+    const cache = createCache(wasm, (slot) => void changed.push(slot));
+    const data = outcome === layout.OUTCOME_DATA ? many(count) : [];
+    const kept = cache.keep(makeRecord({ name: "a.example", ttl: 10, outcome, data }), 5000, 0);
+    changed.length = 0;
+    return { ...cache, wasm, changed, kept };
+  }
+
+  test("is given out for 30 s at a time, and else as it was", () => {
+    const { serveStale, find, kept, wasm } = expired();
+    const stale = serveStale(question, 20_000.9, DAY) as Uint8Array;
+    expect(isSealed(stale)).toBe(true);
+    expect([expiresAtMsOf(stale), refreshAtMsOf(stale), staleMsOf(stale)]).toEqual([50_000, 47_000, 35_000]);
+    expect([ttlOf(stale), outcomeOf(stale), namesOf(stale)]).toEqual([10, layout.OUTCOME_DATA, ["a.example"]]);
+    expect(addressesOf(stale)).toEqual(addressesOf(kept));
+    expect(find(question, 49_999)?.record).toEqual(stale);
+    expect(find(question, 50_000)).toBeUndefined();
+    const again = serveStale(question, 60_000, DAY) as Uint8Array;
+    expect([expiresAtMsOf(again), refreshAtMsOf(again), staleMsOf(again)]).toEqual([90_000, 87_000, 75_000]);
+    wasm.check();
+  });
+
+  test("is published with its new times, in a write of its own", () => {
+    const { serveStale, changed, wasm, kept } = expired();
+    const stale = serveStale(question, 20_000, DAY) as Uint8Array;
+    if (count === 2) {
+      expect(changed).toHaveLength(1);
+      const [slot = 0] = changed;
+      expect(wasm.image.subarray(slot, slot + stale.length).equals(stale)).toBe(true);
+      expect(generationOf(stale)).toBe(generationOf(kept) + 1);
+    } else expect(changed).toEqual([]);
+  });
+
+  test("keeps its hits", () => {
+    const { serveStale, find } = expired();
+    for (let i = 0; i < 5; i++) find(question, 6000);
+    serveStale(question, 20_000, DAY);
+    expect(find(question, 20_000)?.hits).toBe(6);
+  });
+
+  test("is given out no longer than so many seconds past its own end, however often", () => {
+    const { serveStale, mayServeStale, find } = expired();
+    let last = 0;
+    for (let now = 15_000; now < 115_000; now += 7000) {
+      expect(mayServeStale(question, now, 100)).toBe(true);
+      const stale = serveStale(question, now, 100) as Uint8Array;
+      last = expiresAtMsOf(stale);
+      expect(last).toBe(Math.min(now + 30_000, 115_000));
+      expect(refreshAtMsOf(stale)).toBe(last - 3000);
+      expect(staleMsOf(stale)).toBe(last - 15_000);
+    }
+    expect(last).toBe(115_000);
+    expect(find(question, 114_999)).toBeDefined();
+    expect(serveStale(question, 115_000, 100)).toBeUndefined();
+    expect(mayServeStale(question, 115_000, 100)).toBe(false);
+    expect(expiresAtMsOf(serveStale(question, 115_000, 101) as Uint8Array)).toBe(116_000);
+  });
+
+  test("is to be refreshed at once where its last second has come", () => {
+    const { serveStale } = expired();
+    const stale = serveStale(question, 114_000, 100) as Uint8Array;
+    expect([refreshAtMsOf(stale), expiresAtMsOf(stale)]).toEqual([114_000, 115_000]);
+  });
+
+  test("that is fresh for 30 s yet is neither shortened nor written", () => {
+    const { serveStale, keep, changed } = expired();
+    for (const ttl of [30, 60]) {
+      const kept = keep(makeRecord({ name: "a.example", ttl, data: many(count) }), 5000, 0);
+      changed.length = 0;
+      expect(serveStale(question, 5000, DAY)).toEqual(kept);
+      expect(changed).toEqual([]);
+    }
+  });
+
+  test("that is fresh for less lasts 30 s from now", () => {
+    const { serveStale, mayServeStale } = expired();
+    expect(mayServeStale(question, 14_000, DAY)).toBe(true);
+    const stale = serveStale(question, 14_000, DAY) as Uint8Array;
+    expect([expiresAtMsOf(stale), staleMsOf(stale)]).toEqual([44_000, 29_000]);
+  });
+
+  test("of 0 s is given out until its own end", () => {
+    const { serveStale, mayServeStale, kept } = expired();
+    expect(serveStale(question, 14_999, 0)).toEqual(kept);
+    expect(serveStale(question, 15_000, 0)).toBeUndefined();
+    expect(mayServeStale(question, 15_000, 0)).toBe(false);
+  });
+
+  test("is a copy", () => {
+    const { serveStale, find, kept } = expired();
+    for (const now of [6000, 20_000, 20_000]) serveStale(question, now, DAY)?.fill(0);
+    expect(addressesOf(find(question, 20_000)?.record as Uint8Array)).toEqual(addressesOf(kept));
+  });
+
+  test("gives way to a fresh answer, which is not stale", () => {
+    const { serveStale, keep, find } = expired();
+    serveStale(question, 20_000, DAY);
+    const record = serveStale(question, 60_000, DAY) as Uint8Array; // a stale one does not pass on how stale it is
+    const fresh = keep(record, 60_000, 0);
+    expect([expiresAtMsOf(fresh), staleMsOf(fresh)]).toEqual([70_000, 0]);
+    expect(find(question, 60_000)?.record).toEqual(fresh);
+  });
+
+  test("is that of its name and type alone", () => {
+    const { serveStale, mayServeStale } = expired();
+    for (const other of [
+      { name: "b.example", type: A },
+      { name: "a.example", type: layout.TYPE_AAAA },
+    ]) {
+      expect(mayServeStale(other, 6000, DAY)).toBe(false);
+      expect(serveStale(other, 6000, DAY)).toBeUndefined();
+    }
+  });
+});
+
+describe("stale", () => {
+  const question = { name: "a.example", type: A };
+
+  test.each([layout.OUTCOME_NO_DATA, layout.OUTCOME_NO_NAME])(
+    "is no denial (outcome %d), expired or not",
+    (outcome) => {
+      const { cache, keepNew } = cacheOf();
+      keepNew({ name: "a.example", ttl: 10, outcome });
+      for (const now of [0, 9999, 10_000, 20_000]) {
+        expect(cache.mayServeStale(question, now, 86_400)).toBe(false);
+        expect(cache.serveStale(question, now, 86_400)).toBeUndefined();
+      }
+    },
+  );
+
+  test("is what a clock of days and a limit of weeks make of it", () => {
+    const { cache, keepNew } = cacheOf();
+    const WEEKS_SECONDS = 40 * 86_400;
+    keepNew({ name: "a.example", ttl: 10, data: some });
+    const ended = 10_000 + WEEKS_SECONDS * 1000;
+    expect(staleMsOf(cache.serveStale(question, ended - 1, WEEKS_SECONDS) as Uint8Array)).toBe(WEEKS_SECONDS * 1000);
+    expect(cache.serveStale(question, ended, WEEKS_SECONDS)).toBeUndefined();
+    // More than 32 bits of milliseconds hold is no more than that.
+    expect(staleMsOf(cache.serveStale(question, 0xffffffff, 0xffffffff) as Uint8Array)).toBeLessThanOrEqual(0xffffffff);
+    expect(cache.serveStale(question, 0xffffffff + 10_000, 0xffffffff)).toBeUndefined();
+  });
+
+  test("records are the first to give way until they are given out", () => {
+    const { cache, keepNew } = cacheOf({ entries: 8 });
+    for (let i = 0; i < 8; i++) keepNew({ name: `n${i}`, ttl: i === 3 || i === 5 ? 10 + i : 600, data: some });
+    cache.serveStale({ name: "n3", type: A }, 20_000, 86_400);
+    expect(cache.mayServeStale({ name: "n5", type: A }, 20_000, 86_400)).toBe(true);
+    keepNew({ name: "new", data: some }, 20_000);
+    const left = Array.from({ length: 8 }, (_, i) => cache.mayServeStale({ name: `n${i}`, type: A }, 20_000, 86_400));
+    expect(left.indexOf(false)).toBe(5);
+    expect(cache.stats().evicted).toBe(0);
+  });
+
+  test("records never outlast their bound, whatever is done with them", () => {
+    const names = fc.constantFrom("a.example", "b.example");
+    const step = fc.oneof(
+      fc.record({ do: fc.constant("wait" as const), ms: fc.nat(25_000) }),
+      fc.record({ do: fc.constant("serve" as const), name: names, staleSeconds: fc.constantFrom(0, 20, 100) }),
+      fc.record({
+        do: fc.constant("keep" as const),
+        name: names,
+        ttl: fc.integer({ min: 1, max: 50 }),
+        count: fc.constantFrom(0, 2, 150),
+      }),
+    );
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60, size: "max" }), (steps) => {
+        const { cache, keepNew, wasm } = cacheOf();
+        const model = new Map<string, { ownEndMs: number; endMs: number; isData: boolean }>();
+        let now = 1000;
+        for (const next of steps) {
+          if (next.do === "wait") now += next.ms;
+          if (next.do === "keep") {
+            const { name, ttl, count } = next;
+            const ownEndMs = expiresAtMsOf(keepNew({ name, ttl, data: many(count) }, now));
+            model.set(name, { ownEndMs, endMs: ownEndMs, isData: count > 0 });
+          }
+          if (next.do === "serve") {
+            const asked = { name: next.name, type: A };
+            const known = model.get(next.name);
+            const limitMs = (known?.ownEndMs ?? 0) + next.staleSeconds * 1000;
+            const isDue = known?.isData === true && Math.max(limitMs, known.endMs) > now;
+            expect(cache.mayServeStale(asked, now, next.staleSeconds)).toBe(isDue);
+            const record = cache.serveStale(asked, now, next.staleSeconds);
+            expect(record !== undefined).toBe(isDue);
+            if (record !== undefined && known !== undefined) {
+              known.endMs = Math.max(known.endMs, Math.min(now + 30_000, limitMs));
+              expect([expiresAtMsOf(record), staleMsOf(record)]).toEqual([known.endMs, known.endMs - known.ownEndMs]);
+            }
+          }
+          for (const [name, { endMs }] of model) {
+            expect(cache.find({ name, type: A }, now) !== undefined).toBe(endMs > now);
+          }
+        }
+        wasm.check();
+      }),
+      { numRuns: 200, seed: 8 },
+    );
   });
 });
 
@@ -272,11 +508,11 @@ describe("a record that does not fit a slot", () => {
     wasm.check();
   });
 
-  test("is not given up for an answer that is not kept", () => {
-    const { keepNew, ask } = cacheOf();
+  test("is given up for a later answer, though that is not kept", () => {
+    const { keepNew, ask, stats } = cacheOf();
     keepNew({ name: "a.example", data: many(200) });
     keepNew({ name: "a.example", ttl: 0, data: some });
-    expect(addressesOf(ask("a.example") as Uint8Array).length).toBe(200);
+    expect([ask("a.example"), stats().longEntries]).toEqual([undefined, 0]);
   });
 
   test("gives way, the oldest first, when there are more than 1,024", () => {

@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { ConfigError, readConfig, SETTINGS } from "../../src/config.ts";
-import { upstreamText } from "../../src/upstream/address.ts";
+import { nameserversOf } from "../../src/resolvconf.ts";
 
 const RESOLV_CONF = "nameserver 192.0.2.53\n";
-const read = (env: NodeJS.ProcessEnv) => readConfig(env, () => RESOLV_CONF);
+const read = (env: NodeJS.ProcessEnv) => readConfig(env, () => nameserversOf(RESOLV_CONF));
 
 const GOOD: ReadonlyArray<[string, string, Partial<ReturnType<typeof read>>]> = [
   ["DNS_CACHE_DIR", "/run/dns/", { directory: "/run/dns" }],
@@ -24,12 +24,32 @@ const GOOD: ReadonlyArray<[string, string, Partial<ReturnType<typeof read>>]> = 
   ],
   ["DNS_CACHE_UPSTREAMS", "2606:4700::1111", { upstreams: [{ transport: "udp", host: "2606:4700::1111", port: 53 }] }],
   ["DNS_CACHE_UPSTREAMS", "tcp://10.0.0.2:5353", { upstreams: [{ transport: "tcp", host: "10.0.0.2", port: 5353 }] }],
+  [
+    "DNS_CACHE_UPSTREAMS",
+    "tls://1.1.1.1#one.one.one.one, https://8.8.8.8/dns-query#dns.google",
+    {
+      upstreams: [
+        { transport: "tls", host: "1.1.1.1", port: 853, name: "one.one.one.one" },
+        { transport: "https", host: "8.8.8.8", port: 443, name: "dns.google", path: "/dns-query" },
+      ],
+    },
+  ],
   ["DNS_CACHE_ENTRIES", "8", { entries: 8 }],
   ["DNS_CACHE_ENTRIES", "4194304", { entries: 4_194_304 }],
   ["DNS_CACHE_MIN_TTL", "0", { minTtlSeconds: 0 }],
   ["DNS_CACHE_MAX_TTL", "1", { maxTtlSeconds: 1 }],
   ["DNS_CACHE_MAX_NEGATIVE_TTL", "0", { maxNegativeTtlSeconds: 0 }],
   ["DNS_CACHE_STALE", "0", { staleSeconds: 0 }],
+  [
+    "DNS_CACHE_RULES",
+    "lan bypass",
+    {
+      rules: [
+        { suffix: "cluster.local", maxNegativeTtlSeconds: 5, bypass: false },
+        { suffix: "lan", bypass: true },
+      ],
+    },
+  ],
   ["DNS_CACHE_PREFETCH", "off", { prefetch: false }],
   ["DNS_CACHE_SHARED_TABLE", "off", { sharedTable: false }],
   ["DNS_CACHE_TIMEOUT_MS", "100", { timeoutMs: 100 }],
@@ -38,7 +58,8 @@ const GOOD: ReadonlyArray<[string, string, Partial<ReturnType<typeof read>>]> = 
   ["DNS_CACHE_LOG_LEVEL", "debug", { logLevel: "debug" }],
 ];
 
-const BAD: Readonly<Record<keyof typeof SETTINGS, readonly string[]>> = {
+/** Without the rules, whose errors are of their own. */
+const BAD: Readonly<Record<Exclude<keyof typeof SETTINGS, "DNS_CACHE_RULES">, readonly string[]>> = {
   DNS_CACHE_DIR: ["dns_cache", "./x", `/${"d".repeat(98)}`],
   DNS_CACHE_UPSTREAMS: [
     "one.one.one.one",
@@ -48,6 +69,9 @@ const BAD: Readonly<Record<keyof typeof SETTINGS, readonly string[]>> = {
     "[1.1.1.1]:53",
     "udp://",
     "tcp://x",
+    "tls://one.one.one.one",
+    "https://dns.google/dns-query",
+    "1.1.1.1#one.one.one.one",
     "1.1.1",
     ",",
     "1.1.1.1:53:53",
@@ -70,11 +94,13 @@ describe("readConfig", () => {
     expect(read({})).toEqual({
       directory: "/dns_cache",
       upstreams: [{ transport: "udp", host: "192.0.2.53", port: 53 }],
+      upstreamsFrom: "resolv.conf",
       entries: 65536,
       minTtlSeconds: 0,
       maxTtlSeconds: 3600,
       maxNegativeTtlSeconds: 30,
       staleSeconds: 3600,
+      rules: [{ suffix: "cluster.local", maxNegativeTtlSeconds: 5, bypass: false }],
       prefetch: true,
       sharedTable: true,
       timeoutMs: 2500,
@@ -96,7 +122,7 @@ describe("readConfig", () => {
   });
 
   it("has a bad value in its table for every setting", () => {
-    expect(Object.keys(BAD)).toEqual(Object.keys(SETTINGS));
+    expect(Object.keys(BAD)).toEqual(Object.keys(SETTINGS).filter((name) => name !== "DNS_CACHE_RULES"));
   });
 
   it("keeps a value with line breaks on one line", () => {
@@ -120,27 +146,52 @@ describe("readConfig", () => {
     expect(() => read({ DNS_CACHE_MIN_TTL: "60", DNS_CACHE_MAX_TTL: "30" })).toThrow("DNS_CACHE_MIN_TTL: '60'");
   });
 
+  it("refuses rules with the one that is wrong, on one line", () => {
+    expect(() => read({ DNS_CACHE_RULES: "lan bypass; corp.example\nupstream=\u001b" })).toThrow(
+      new ConfigError(
+        "DNS_CACHE_RULES: 'corp.example upstream=\\u001b' is not accepted; accepted: 1 to 16 addresses as in DNS_CACHE_UPSTREAMS, with commas and no spaces between",
+      ),
+    );
+  });
+
+  it("refuses a rule's smallest ttl above the largest of all, and its largest below the smallest of all", () => {
+    const max = { DNS_CACHE_MAX_TTL: "300" };
+    expect(() => read({ ...max, DNS_CACHE_RULES: "lan min-ttl=301" })).toThrow(
+      new ConfigError(
+        "DNS_CACHE_RULES: 'lan min-ttl=301' is not accepted; accepted: at most DNS_CACHE_MAX_TTL, which is 300, or a max-ttl= as well",
+      ),
+    );
+    expect(read({ ...max, DNS_CACHE_RULES: "lan min-ttl=300" }).rules).toHaveLength(2);
+    expect(read({ ...max, DNS_CACHE_RULES: "lan min-ttl=301 max-ttl=301" }).rules).toHaveLength(2);
+
+    const min = { DNS_CACHE_MIN_TTL: "60" };
+    expect(() => read({ ...min, DNS_CACHE_RULES: "lan max-ttl=59" })).toThrow(
+      new ConfigError(
+        "DNS_CACHE_RULES: 'lan max-ttl=59' is not accepted; accepted: at least DNS_CACHE_MIN_TTL, which is 60, or a min-ttl= as well",
+      ),
+    );
+    expect(read({ ...min, DNS_CACHE_RULES: "lan max-ttl=60" }).rules).toHaveLength(2);
+    expect(read({ ...min, DNS_CACHE_RULES: "lan min-ttl=0 max-ttl=59" }).rules).toHaveLength(2);
+  });
+
+  it("says where the upstreams are from", () => {
+    expect(read({ DNS_CACHE_UPSTREAMS: "192.0.2.53" })).toMatchObject({ upstreamsFrom: "environment" });
+    expect(read({ DNS_CACHE_UPSTREAMS: "" })).toMatchObject({ upstreamsFrom: "resolv.conf" });
+  });
+
   it("counts an empty variable as not set", () => {
     expect(read({ DNS_CACHE_UPSTREAMS: "", DNS_CACHE_ENTRIES: "" })).toEqual(read({}));
   });
 
   it("says so when no upstream is known", () => {
-    expect(() => readConfig({}, () => "search example.com\n")).toThrow("DNS_CACHE_UPSTREAMS: not set");
-  });
-
-  it("takes only nameserver lines with an address from resolv.conf", () => {
-    const text =
-      "; nameserver 192.0.2.1\n#nameserver 192.0.2.2\nnameserver nonsense\nnameserver\t2001:db8::53 # x\nnameserver 192.0.2.3\n";
-    expect(readConfig({}, () => text).upstreams.map(upstreamText)).toEqual([
-      "udp [2001:db8::53]:53",
-      "udp 192.0.2.3:53",
-    ]);
+    expect(() => readConfig({}, () => nameserversOf("search example.com\n"))).toThrow("DNS_CACHE_UPSTREAMS: not set");
   });
 });
 
-describe("README's table of settings", () => {
-  it("lists every setting of the server with its default, and no other", () => {
-    const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
+describe("README", () => {
+  const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
+
+  it("lists every setting of the server with its default in a table, and no other", () => {
     const section = readme.slice(readme.indexOf("### The server"), readme.indexOf("### The client"));
     const rows = [...section.matchAll(/^\| `(DNS_CACHE_\w+)` \| ([^|]+) \|/gm)].map((match) => [
       match[1],
@@ -151,5 +202,12 @@ describe("README's table of settings", () => {
       setting.default === undefined ? "the nameservers of `/etc/resolv.conf`" : `\`${setting.default}\``,
     ]);
     expect(rows).toEqual(defaults);
+  });
+
+  it("has rules for examples that are accepted", () => {
+    const section = readme.slice(readme.indexOf("### Rules"), readme.indexOf("### The client"));
+    const examples = [...section.matchAll(/^- [^:]+: `([^`]+)`/gm)].map((match) => match[1] as string);
+    expect(examples).toHaveLength(3);
+    for (const example of examples) expect(read({ DNS_CACHE_RULES: example }).rules.length).toBeGreaterThan(1);
   });
 });

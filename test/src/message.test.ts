@@ -58,7 +58,9 @@ const OUTCOMES = {
 
 /** What the reply says, in the form of the reference. */
 function told(reply: Reply): Expected {
-  if (reply.verdict !== "answer") return reply;
+  if (reply.verdict === "foreign") return reply;
+  const beside = reply.serverCookie && { serverCookie: Buffer.from(reply.serverCookie).toString("hex") };
+  if (reply.verdict !== "answer") return { ...reply, serverCookie: undefined, ...beside };
   const { record } = reply;
   const [name = "", ...chain] = namesOf(record);
   const type = typeOf(record);
@@ -73,6 +75,7 @@ function told(reply: Reply): Expected {
     names: namesOf(record),
     data: typeOf(record) === TYPE_PTR ? addressesOf(record) : addressesOf(record).map(hexOf),
     ttl: ttlOf(record),
+    ...beside,
   };
 }
 
@@ -91,9 +94,9 @@ function hexOf(address: string): string {
 const ID = 4660;
 
 /** The reply to a query for the name, which must be what the reference says of it. */
-function ask(name: Name, parts: MessageParts, type = A, isForReference = true): Expected {
+function ask(name: Name, parts: MessageParts, type = A, isForReference = true, cookie?: Uint8Array): Expected {
   const message = encodeMessage({ id: ID, questions: [{ name, type }], ...parts });
-  const query = { id: ID, question: questionSection(name, type) };
+  const query = { id: ID, question: questionSection(name, type), cookie };
   const reply = told(read(message, query));
   if (isForReference) expect(reply).toEqual(referenceReply(message, query));
   return reply;
@@ -113,12 +116,38 @@ describe("a message is a reply to the query only if", () => {
     ["it has the question", { ...parts, questions: [] }],
     ["it has one question", { ...parts, questions: [...parts.questions, ...parts.questions] }],
     ["it has the name", { ...parts, questions: [{ name: "Wwv.Example", type: A }] }],
-    ["it has the case", { ...parts, questions: [{ name: "www.Example", type: A }] }],
     ["it has the type", { ...parts, questions: [{ name: "Www.Example", type: AAAA }] }],
     ["it has the class", { ...parts, questions: [{ name: "Www.Example", type: A, class: 3 }] }],
   ])("%s", (_what, changed) => {
     expect(read(encodeMessage(parts), query).verdict).toBe("answer");
     expect(read(encodeMessage(changed), query).verdict).toBe("foreign");
+  });
+
+  test.each([
+    ["www.Example", A, 1, "wrong-case"],
+    ["WWW.EXAMPLE", A, 1, "wrong-case"],
+    ["Www.Examplf", A, 1, "foreign"],
+    ["www.example", AAAA, 1, "foreign"],
+    ["www.example", A, 3, "foreign"],
+  ])("it has the case: %s, type %d, class %d is %s", (name, type, qclass, verdict) => {
+    for (const flags of [REPLY, REPLY | 1, REPLY | 2, REPLY | 0x0200]) {
+      const message = encodeMessage({ ...parts, flags, questions: [{ name, type, class: qclass }] });
+      expect(told(read(message, query))).toEqual({ verdict });
+      expect(referenceReply(message, query)).toEqual({ verdict });
+    }
+  });
+
+  test("its name differs in letters alone: '@' and '`', '[' and '{' are no cases of each other, nor are other types", () => {
+    const [lower, upper] = [
+      { id: ID, question: questionSection(["`{\x7f"], 0x6161) },
+      questionSection(["@[_"], 0x6161),
+    ];
+    expect(read(encodeMessage({ id: ID, questions: [{ name: ["@[_"], type: 0x6161 }] }), lower).verdict).toBe(
+      "foreign",
+    );
+    const message = encodeMessage({ id: ID, questions: [{ name: ["`{\x7f"], type: 0x4161 }] });
+    expect(read(message, lower).verdict).toBe("foreign");
+    expect(upper.length).toBe(lower.question.length);
   });
 
   test("it is long enough to show all this", () => {
@@ -149,18 +178,31 @@ describe("verdicts", () => {
     expect(verdicts).toEqual(["foreign", "no-edns", "foreign", "foreign", "no-edns", "foreign"]);
   });
 
-  test.each([2, 5, 6, 8, 9, 10, 15])("rcode %d is a failure of the server", (rcode) => {
-    expect(ask("a.example", { flags: REPLY | rcode })).toEqual({ verdict: "failure" });
+  test.each([
+    [2, "SERVFAIL"],
+    [5, "REFUSED"],
+    ...[6, 7, 8, 9, 10, 15].map((rcode): [number, string] => [rcode, `rcode ${rcode}`]),
+  ] as [number, string][])("rcode %d is a failure of the server: %s", (rcode, why) => {
+    expect(ask("a.example", { flags: REPLY | rcode })).toEqual({ verdict: "failure", rcode, why });
   });
 
-  test("an extended rcode other than BADVERS is a failure", () => {
-    expect(ask("a.example", { additionals: [opt(2)], answers: [a("a.example", "192.0.2.1")] }).verdict).toBe("failure");
-    expect(ask("a.example", { flags: REPLY | 3, additionals: [opt(1)] }).verdict).toBe("failure");
+  test("an extended rcode other than BADVERS is a failure, and told whole", () => {
+    const answers = [a("a.example", "192.0.2.1")];
+    const failure = (rcode: number) => ({ verdict: "failure", rcode, why: `rcode ${rcode}` });
+    expect(ask("a.example", { additionals: [opt(2)], answers })).toEqual(failure(32));
+    expect(ask("a.example", { flags: REPLY | 3, additionals: [opt(1)] })).toEqual(failure(19));
+    expect(ask("a.example", { flags: REPLY | 2, additionals: [opt(255)] })).toEqual(failure(4082));
+    expect(ask("a.example", { flags: REPLY | 7, additionals: [opt(1)] })).toEqual(failure(23)); // no cookie: no BADCOOKIE
+    expect(ask("a.example", { flags: REPLY | 3, additionals: [opt(0)] }).verdict).toBe("answer"); // and none is left over
   });
 
   test("a referral by a server that neither knows nor recurses is a failure", () => {
     const authorities = [{ name: "example", type: NS, data: { name: "ns.example" } }];
-    expect(ask("a.example", { flags: 0x8000, authorities }).verdict).toBe("failure");
+    expect(ask("a.example", { flags: 0x8000, authorities })).toEqual({
+      verdict: "failure",
+      rcode: 0,
+      why: "a referral (lame)",
+    });
     expect(ask("a.example", { flags: 0x8400, authorities }).verdict).toBe("answer");
     expect(ask("a.example", { flags: 0x8080, authorities }).verdict).toBe("answer");
     expect(ask("a.example", { flags: 0x8000, authorities: [...authorities, soa("example", 9, 9)] }).verdict).toBe(
@@ -195,6 +237,153 @@ describe("verdicts", () => {
       question: questionSection("a.b", A),
     });
     expect(told(reply).data).toEqual(["c0000201"]);
+  });
+});
+
+describe("cookies", () => {
+  const own = Buffer.from("0123456789abcdef", "hex");
+  const answers = [a("a.example", "192.0.2.1")];
+  const server = (bytes: number) => Buffer.alloc(bytes, "server");
+  const cookie = (data: Uint8Array) => ({ code: 10, data });
+  const back = (bytes: number) => cookie(Buffer.concat([own, server(bytes)]));
+  const padding = { code: 12, data: new Uint8Array(20) };
+  const sent = (parts: MessageParts) => ask("a.example", parts, A, true, own);
+
+  test.each([8, 16, 32])("the server's part of %d bytes is told with the answer", (bytes) => {
+    const reply = sent({ answers, additionals: [opt(0, [back(bytes)])] });
+    expect(reply).toMatchObject({ verdict: "answer", data: ["c0000201"], serverCookie: server(bytes).toString("hex") });
+  });
+
+  test("it is a copy, empty where only the client's part came back, and undefined where none did", () => {
+    const query = { id: ID, question: questionSection("a.example", A), cookie: own };
+    const replies = [[back(8)], [back(0)], [padding], [back(9)]].map((options) =>
+      read(
+        encodeMessage({ id: ID, questions: [{ name: "a.example", type: A }], additionals: [opt(0, options)] }),
+        query,
+      ),
+    );
+    expect(replies.map((reply) => "serverCookie" in reply && reply.serverCookie)).toEqual([
+      new Uint8Array(server(8)),
+      new Uint8Array(0),
+      undefined,
+      new Uint8Array(server(9)),
+    ]);
+    expect(sent({ answers }).serverCookie).toBeUndefined();
+  });
+
+  test.each([0, 1, 7, 9, 15, 41, 100])("of %d bytes make a reply malformed", (bytes) => {
+    const data = Buffer.concat([own, server(100)]).subarray(0, bytes);
+    for (const flags of [REPLY, REPLY | 1, REPLY | 2, REPLY | 0x0200]) {
+      expect(sent({ flags, answers, additionals: [opt(0, [cookie(data)])] })).toEqual({ verdict: "malformed" });
+    }
+  });
+
+  test("with another client's part make a reply foreign, whatever else it says", () => {
+    for (let bit = 0; bit < 64; bit++) {
+      const { data } = back(8);
+      data[bit >> 3] = (data[bit >> 3] as number) ^ (1 << (bit & 7));
+      for (const flags of [REPLY, REPLY | 1, REPLY | 2, REPLY | 3, REPLY | 0x0200]) {
+        expect(sent({ flags, additionals: [opt(0, [cookie(data)])] })).toEqual({ verdict: "foreign" });
+      }
+      const broken = { flags: REPLY | 1, questions: [], additionals: [opt(0, [cookie(data)])] };
+      expect(sent(broken)).toEqual({ verdict: "foreign" });
+      const wrongCase = { questions: [{ name: "A.example", type: A }], additionals: [opt(0, [cookie(data)])] };
+      expect(sent(wrongCase)).toEqual({ verdict: "foreign" });
+    }
+  });
+
+  test("are let be where none was sent", () => {
+    for (const options of [[back(8)], [cookie(own.subarray(1))], [cookie(server(8))]]) {
+      const reply = ask("a.example", { answers, additionals: [opt(0, options)] });
+      expect(reply).toMatchObject({ verdict: "answer", data: ["c0000201"] });
+      expect(reply.serverCookie).toBeUndefined();
+    }
+  });
+
+  test("that the server refuses are a verdict, if it sends one to come again with", () => {
+    const flags = REPLY | 7;
+    const serverCookie = server(16).toString("hex");
+    expect(sent({ flags, additionals: [opt(1, [back(16)])] })).toEqual({ verdict: "bad-cookie", serverCookie });
+    const failure = { verdict: "failure", rcode: 23, why: "rcode 23" };
+    expect(sent({ flags, additionals: [opt(1, [back(0)])] })).toEqual({ ...failure, serverCookie: "" });
+    expect(sent({ flags, additionals: [opt(1)] })).toEqual(failure);
+    expect(ask("a.example", { flags, additionals: [opt(1, [back(16)])] })).toEqual(failure);
+    expect(sent({ flags: flags | 0x0200, additionals: [opt(1, [back(16)])] })).toEqual({
+      verdict: "truncated",
+      serverCookie,
+    });
+  });
+
+  test.each<[string, MessageParts]>([
+    ["truncated", { flags: REPLY | 0x0200 }],
+    ["no-edns", { flags: REPLY | 1 }],
+    ["no-edns", { flags: REPLY | 4, questions: [] }],
+    ["failure", { flags: REPLY | 2 }],
+    ["failure", { flags: REPLY | 5, answers, authorities: [soa("example", 9, 9)] }],
+    ["failure", { answers: [cname("a.example", "a.example")] }],
+    ["malformed", { answers: [{ name: "a.example", type: A, data: new Uint8Array(3) }] }],
+    ["wrong-case", { questions: [{ name: "A.example", type: A }] }],
+    ["answer", { flags: REPLY | NXDOMAIN, authorities: [soa("example", 9, 9)] }],
+  ])("come with the verdict %s too (%#)", (verdict, parts) => {
+    const serverCookie = server(8).toString("hex");
+    const additionals = [a("ns.example", "192.0.2.3"), opt(0, [padding, back(8)])];
+    expect(sent({ ...parts, additionals })).toMatchObject({ verdict, serverCookie });
+    const { serverCookie: none, ...rest } = sent({ ...parts, additionals: [opt(0, [padding])] });
+    expect(none).toBeUndefined();
+    expect(rest.verdict).toBe(verdict);
+  });
+
+  test("that cannot be found, for the sections end early, leave the verdict as it is", () => {
+    for (const [flags, verdict] of [
+      [REPLY | 0x0200, "truncated"],
+      [REPLY | 2, "failure"],
+      [REPLY | 1, "no-edns"],
+    ] as const) {
+      const question = [{ name: "a.example", type: A }];
+      const query = { id: ID, question: questionSection("a.example", A), cookie: own };
+      const whole = encodeMessage({ id: ID, flags, questions: question, answers, additionals: [opt(0, [back(8)])] });
+      const start = 12 + query.question.length;
+      for (let length = start; length < whole.length; length++) {
+        const cut = whole.subarray(0, length);
+        expect(told(read(cut, query))).toMatchObject({ verdict });
+        expect(told(read(cut, query))).toEqual(referenceReply(cut, query));
+        expect(told(read(cut, query)).serverCookie).toBeUndefined();
+      }
+    }
+  });
+
+  test("may come twice: the first counts", () => {
+    const additionals = [opt(0, [back(8), cookie(server(8)), back(16)])];
+    expect(sent({ answers, additionals })).toMatchObject({
+      verdict: "answer",
+      serverCookie: server(8).toString("hex"),
+    });
+    expect(sent({ answers, additionals: [opt(0, [cookie(server(8)), back(8)])] }).verdict).toBe("foreign");
+    expect(sent({ answers, additionals: [opt(0, [cookie(own.subarray(1)), back(8)])] }).verdict).toBe("malformed");
+  });
+
+  test("and other options stay within their OPT: an answer is malformed where one runs past it", () => {
+    for (const data of ["00", "000a00", "000a0008", "000c0001", "000c000000", "000a000800000000000000"]) {
+      const odd = { ...opt(), data: Buffer.from(data, "hex") };
+      for (const additionals of [[odd], [odd, a("ns.example", "192.0.2.3")]]) {
+        expect(sent({ answers, additionals })).toEqual({ verdict: "malformed" });
+        expect(ask("a.example", { answers, additionals })).toEqual({ verdict: "malformed" });
+        expect(sent({ flags: REPLY | 0x0200, answers, additionals })).toEqual({ verdict: "truncated" });
+        expect(sent({ flags: REPLY | 2, answers, additionals })).toMatchObject({ verdict: "failure", rcode: 2 });
+      }
+      const after = { ...opt(), data: Buffer.concat([opt(0, [back(8)]).data as Uint8Array, odd.data]) };
+      expect(sent({ flags: REPLY | 2, additionals: [after] })).toMatchObject({
+        verdict: "failure",
+        serverCookie: server(8).toString("hex"),
+      });
+    }
+  });
+
+  test("of another length than a client's are the caller's mistake", () => {
+    const question = questionSection("a.b", A);
+    for (const bytes of [0, 7, 9, 40]) {
+      expect(() => read(new Uint8Array(12), { id: 0, question, cookie: new Uint8Array(bytes) })).toThrow(RangeError);
+    }
   });
 });
 
@@ -247,6 +436,8 @@ describe("the CNAME chain", () => {
     expect(ask("n0.example", { answers: [...links(CHAIN_MAX).reverse(), end] }).data).toEqual(["c0000201"]);
     expect(ask("n0.example", { answers: [...links(17), a("n17.example", "192.0.2.1")] })).toEqual({
       verdict: "failure",
+      rcode: 0,
+      why: "a chain of CNAMEs that is too long or a loop",
     });
   });
 
@@ -431,6 +622,14 @@ describe("hostile messages", () => {
   });
 });
 
+const COOKIE = Buffer.from("0123456789abcdef", "hex");
+const option = fc.record({
+  code: fc.constantFrom(10, 10, 10, 12, 3),
+  data: fc
+    .tuple(fc.constantFrom(COOKIE, COOKIE, COOKIE, Buffer.alloc(8)), fc.constantFrom(0, 7, 8, 9, 16, 24, 40, 41))
+    .map(([client, bytes]) => Buffer.concat([client, COOKIE, Buffer.alloc(32)]).subarray(0, bytes)),
+});
+
 type RandomParts = Required<MessageParts> & { questions: [{ name: string; type: number }] };
 
 // Messages of a few names, so that chains, loops and strangers come up by chance.
@@ -463,30 +662,59 @@ const rr: fc.Arbitrary<Rr> = fc.oneof(
 const soaRr = fc.tuple(name, ttl, ttl).map(([owner, ttlSeconds, minimum]) => soa(owner, ttlSeconds, minimum));
 const parts: fc.Arbitrary<RandomParts> = fc.record({
   id: fc.constant(ID),
-  flags: fc.constantFrom(REPLY, REPLY, REPLY, REPLY | NXDOMAIN, 0x8000, 0x8400 | NXDOMAIN),
+  flags: fc.constantFrom(
+    ...[REPLY, REPLY, REPLY, REPLY, REPLY, REPLY],
+    ...[REPLY | NXDOMAIN, 0x8000, 0x8400 | NXDOMAIN, REPLY | 2, REPLY | 7, REPLY | 0x0200],
+  ),
   questions: fc.tuple(
     fc.record({ name: fc.constantFrom("a.b", "A.B", "c.b"), type: fc.constantFrom(A, A, AAAA, PTR) }),
   ),
   answers: fc.array(rr, { maxLength: 8 }),
   authorities: fc.array(fc.oneof(rr, soaRr), { maxLength: 3 }),
-  additionals: fc.oneof(fc.constantFrom<Rr[]>([], [opt()], [opt(1)]), fc.array(rr, { maxLength: 2 })),
+  additionals: fc.oneof(
+    fc.constantFrom<Rr[]>([], [opt()], [opt(1)], [opt(), opt()]),
+    fc.array(rr, { maxLength: 2 }),
+    fc
+      .tuple(fc.constantFrom(0, 0, 0, 1), fc.array(option, { maxLength: 3 }))
+      .map(([extended, options]) => [opt(extended, options)]),
+  ),
 });
+
+/** The query that the message answers, or would but for a letter's case. */
+const asked = (message: RandomParts, cookie: Uint8Array | undefined, isSame: boolean): Query => {
+  const [{ name, type }] = message.questions;
+  return { id: ID, question: questionSection(isSame ? name : name.replace(/^a/, "A"), type), cookie };
+};
+const sentCookie = fc.constantFrom(undefined, COOKIE);
+const isSameCase = fc.integer({ min: 0, max: 9 }).map((digit) => digit > 0);
 
 describe("against other parsers", () => {
   test("says of random messages what the reference says", () => {
     const seen = new Set<string>();
     fc.assert(
-      fc.property(parts, fc.boolean(), (message, compress) => {
+      fc.property(parts, fc.boolean(), sentCookie, isSameCase, (message, compress, cookie, isSame) => {
         const bytes = encodeMessage(message, compress);
-        const question = message.questions[0];
-        const query = { id: ID, question: questionSection(question.name, question.type) };
+        const query = asked(message, cookie, isSame);
         const expected = referenceReply(bytes, query);
         expect(told(read(bytes, query))).toEqual(expected);
-        seen.add(expected.outcome ?? expected.verdict);
+        seen.add(expected.outcome ?? expected.why ?? expected.verdict);
+        if (expected.serverCookie) seen.add(`${expected.verdict} with a cookie`);
       }),
       { numRuns: 3000, seed: 3 },
     );
-    expect(seen).toEqual(new Set(["data", "failure", "no data", "no name", "no-edns", "unfit"]));
+    const answers = ["data", "no data", "no name", "unfit"];
+    const failures = [
+      "SERVFAIL",
+      "rcode 7",
+      "rcode 23",
+      "a chain of CNAMEs that is too long or a loop",
+      "a referral (lame)",
+    ];
+    const others = ["foreign", "wrong-case", "malformed", "truncated", "no-edns", "bad-cookie"];
+    const withCookie = ["answer", "failure", "truncated", "no-edns", "bad-cookie"].map(
+      (verdict) => `${verdict} with a cookie`,
+    );
+    expect([...seen]).toEqual(expect.arrayContaining([...answers, ...failures, ...others, ...withCookie]));
   });
 
   test("finds in what dns-packet encodes what dns-packet decodes from it", () => {
@@ -545,7 +773,12 @@ describe("damaged messages", () => {
       questions: question,
       answers: [cname("a.b", "c.b")],
       authorities: [soa("b", 9, 9)],
-      additionals: [opt()],
+      additionals: [
+        opt(0, [
+          { code: 12, data: COOKIE },
+          { code: 10, data: Buffer.concat([COOKIE, COOKIE]) },
+        ]),
+      ],
     }),
     encodeMessage({
       id: ID,
@@ -554,7 +787,7 @@ describe("damaged messages", () => {
       authorities: [{ name: "b", type: NS, data: { name: "ns.b" } }],
     }),
   ];
-  const query = { id: ID, question: questionSection("a.b", A) };
+  const query = { id: ID, question: questionSection("a.b", A), cookie: COOKIE };
 
   test("cut at any length are no answer, whatever stands behind in memory", () => {
     for (const message of whole) {
@@ -582,15 +815,20 @@ describe("damaged messages", () => {
       fc.oneof(fc.integer({ min: 0, max: 255 }), fc.constantFrom(0, 1, 0xc0, 12, 16, 18)),
     );
     fc.assert(
-      fc.property(parts, fc.array(change, { minLength: 1, maxLength: 6 }), fc.nat(), (message, changes, cut) => {
-        const bytes = encodeMessage(message);
-        const start = 16;
-        for (const [at, byte] of changes) bytes[start + (at % (bytes.length - start))] = byte;
-        const damaged = bytes.subarray(0, cut % 3 === 0 ? cut % bytes.length : bytes.length);
-        const { name: asked, type } = message.questions[0];
-        const sent = { id: ID, question: questionSection(asked, type) };
-        expect(told(read(damaged, sent))).toEqual(referenceReply(damaged, sent));
-      }),
+      fc.property(
+        parts,
+        fc.array(change, { minLength: 1, maxLength: 6 }),
+        fc.nat(),
+        sentCookie,
+        (message, changes, cut, cookie) => {
+          const bytes = encodeMessage(message);
+          const start = 16;
+          for (const [at, byte] of changes) bytes[start + (at % (bytes.length - start))] = byte;
+          const damaged = bytes.subarray(0, cut % 3 === 0 ? cut % bytes.length : bytes.length);
+          const query = asked(message, cookie, true);
+          expect(told(read(damaged, query))).toEqual(referenceReply(damaged, query));
+        },
+      ),
       { numRuns: 5000, seed: 5 },
     );
   });

@@ -8,7 +8,9 @@ import { addressesOf, expiresAtMsOf, namesOf, outcomeOf, refreshAtMsOf, typeOf }
 import { createResolver } from "../../src/resolver.ts";
 import type { Ask } from "../../src/upstream/ask.ts";
 import { createUsual } from "../../src/upstream/usual.ts";
+import type { View } from "../../src/views.ts";
 import { loadWasm } from "../../src/wasm.ts";
+import { createWheel } from "../../src/wheel.ts";
 import { address, makeRecord } from "../support/records.ts";
 
 /** A resolver whose upstreams answer when the test says so. */
@@ -26,7 +28,17 @@ function resolver({ prefetch = true } = {}) {
   const log = createLog("silent");
   const cache = createCache(wasm, () => undefined);
   const usual = createUsual();
-  const { resolve, refresh } = createResolver({ cache, ask, usual, prefetch, counters, log });
+  const view: View = {
+    ask,
+    isDown: () => false,
+    usualMs: usual.ms,
+    generation: () => 0,
+    isBypassed: false,
+    limits: { minTtlSeconds: 0, maxTtlSeconds: 3600, maxNegativeTtlSeconds: 30 },
+    staleSeconds: 0,
+  };
+  const views = { viewOf: () => view, replaceUpstreams: () => undefined };
+  const { resolve, refresh } = createResolver({ cache, views, prefetch, wheel: createWheel(), counters, log });
   return {
     resolve: (name: string, type = TYPE_A) => resolve({ name, type }),
     /** As for a client's touch of an entry with so many hits. */
@@ -86,26 +98,6 @@ describe("resolve", () => {
     void resolve("a.example");
     expect(asked).toHaveLength(1);
     endAll(FAILURE);
-  });
-
-  it("keeps a denial under cluster.local for five seconds at most", async () => {
-    vi.useFakeTimers({ toFake: ["hrtime"] });
-    const { resolve, endAll } = resolver();
-    for (const [name, seconds] of [
-      ["a.svc.cluster.local", 5],
-      ["a.svc.cluster.example", 30],
-    ] as const) {
-      const first = resolve(name);
-      endAll(missing(name, 30));
-      await first;
-      vi.advanceTimersByTime(seconds * 1000 - 1);
-      expect(resolve(name)).not.toBeInstanceOf(Promise);
-      vi.advanceTimersByTime(2);
-      const again = resolve(name);
-      expect(again).toBeInstanceOf(Promise);
-      endAll(FAILURE);
-      await again;
-    }
   });
 
   it("forgets an answer when its ttl ends", async () => {

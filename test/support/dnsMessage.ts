@@ -52,8 +52,17 @@ export function soa(name: Name, ttl: number, minimum: number): Rr {
   return { name, type: SOA, ttl, data: { soa: { minimum } } };
 }
 
-export function opt(extendedRcode = 0): Rr {
-  return { name: "", type: OPT, class: 1232, ttl: extendedRcode * 0x1000000, data: new Uint8Array(0) };
+export type Option = { code: number; data: Uint8Array };
+
+export function opt(extendedRcode = 0, options: readonly Option[] = []): Rr {
+  const data = options.flatMap(({ code, data }) => [
+    code >> 8,
+    code & 255,
+    data.length >> 8,
+    data.length & 255,
+    ...data,
+  ]);
+  return { name: "", type: OPT, class: 1232, ttl: extendedRcode * 0x1000000, data: Uint8Array.from(data) };
 }
 
 export function questionSection(name: Name, type: number, qclass = 1): Uint8Array {

@@ -1,7 +1,12 @@
 // The reply parser once more, in plain TypeScript and with no care for speed: the rules of assembly/message.ts read twice.
 
+import type { Query, Reply } from "../../src/message.ts";
+
 export interface Expected {
-  verdict: "foreign" | "malformed" | "truncated" | "no-edns" | "failure" | "answer";
+  verdict: Reply["verdict"];
+  serverCookie?: string | undefined; // hexadecimal
+  rcode?: number;
+  why?: string;
   outcome?: "data" | "no data" | "no name" | "unfit" | undefined;
   names?: string[];
   data?: string[]; // hexadecimal for addresses, text for names
@@ -13,7 +18,6 @@ interface Rr {
   type: number;
   class: number;
   ttl: number;
-  rawTtl: number;
   at: number;
   bytes: number;
 }
@@ -28,25 +32,85 @@ const PTR = 12;
 const AAAA = 28;
 const OPT = 41;
 
-export function referenceReply(message: Uint8Array, query: { id: number; question: Uint8Array }): Expected {
+export function referenceReply(message: Uint8Array, query: Query): Expected {
   const view = new DataView(message.buffer, message.byteOffset, message.byteLength);
   if (message.length < 12) return { verdict: "foreign" };
   const flags = view.getUint16(2);
   const rcode = flags & 15;
   const counts = [4, 6, 8, 10].map((at) => view.getUint16(at)) as [number, number, number, number];
   if (view.getUint16(0) !== query.id || !(flags & 0x8000) || (flags & 0x7800) !== 0) return { verdict: "foreign" };
-  if ((rcode === 1 || rcode === 4) && counts[0] === 0) return { verdict: "no-edns" };
-  const echo = Buffer.from(message.subarray(12, 12 + query.question.length));
-  if (counts[0] !== 1 || Buffer.compare(echo, query.question) !== 0) return { verdict: "foreign" };
-  if (flags & 0x0200) return { verdict: "truncated" };
-  if (rcode === 1 || rcode === 4) return { verdict: "no-edns" };
-  if (rcode !== 0 && rcode !== 3) return { verdict: "failure" };
-  try {
-    return judge(message, view, flags, rcode, counts);
-  } catch (error) {
-    if (error instanceof Malformed) return { verdict: "malformed" };
-    throw error;
+  const isUnread = rcode === 1 || rcode === 4;
+  const isWithoutQuestion = isUnread && counts[0] === 0;
+  const echo = isWithoutQuestion ? new Uint8Array(0) : message.subarray(12, 12 + query.question.length);
+  const [given, sent] = [hex(echo), hex(query.question)];
+  if (!isWithoutQuestion) {
+    const isLike = lowerName(echo) === lowerName(query.question) && given.slice(-8) === sent.slice(-8);
+    if (counts[0] !== 1 || !isLike) return { verdict: "foreign" };
   }
+  const { options, isOdd, extended } = optOf(message, 12 + echo.length, counts);
+  const cookie = query.cookie && options.find(({ code }) => code === 10)?.data;
+  const isCookie = cookie && (cookie.length === 8 || (cookie.length >= 16 && cookie.length <= 40));
+  if (isCookie && hex(cookie.subarray(0, 8)) !== hex(query.cookie ?? [])) return { verdict: "foreign" };
+  const serverCookie = isCookie ? hex(cookie.subarray(8)) : undefined;
+  const verdict = judgeAll();
+  return serverCookie === undefined ? verdict : { ...verdict, serverCookie };
+
+  function judgeAll(): Expected {
+    if (!isWithoutQuestion && given !== sent) return { verdict: "wrong-case" };
+    if (cookie && !isCookie) return { verdict: "malformed" };
+    if (isWithoutQuestion) return { verdict: "no-edns" };
+    if (flags & 0x0200) return { verdict: "truncated" };
+    const whole = extended * 16 + rcode;
+    if (isUnread || whole === 16) return { verdict: "no-edns" };
+    if (whole === 23 && serverCookie) return { verdict: "bad-cookie" };
+    const why = whole === 2 ? "SERVFAIL" : whole === 5 ? "REFUSED" : `rcode ${whole}`;
+    if (whole !== 0 && whole !== 3) return { verdict: "failure", rcode: whole, why };
+    if (isOdd) return { verdict: "malformed" };
+    try {
+      return judge(message, view, flags, rcode, counts);
+    } catch (error) {
+      if (error instanceof Malformed) return { verdict: "malformed" };
+      throw error;
+    }
+  }
+}
+
+/** The first OPT of the additional section, wherever its owner points to, if the sections can be walked up to it. */
+function optOf(message: Uint8Array, start: number, [, answers, authorities, additionals]: number[]) {
+  const bytes = Buffer.from(message);
+  const none = { options: [] as { code: number; data: Buffer }[], isOdd: false, extended: 0 };
+  const others = (answers ?? 0) + (authorities ?? 0);
+  let at = start;
+  for (let index = 0; index < others + (additionals ?? 0); index++) {
+    for (let head = bytes[at]; head !== 0; head = bytes[at]) {
+      if (head === undefined || (head > 63 && head < 0xc0)) return none;
+      if (head >= 0xc0) {
+        at += 1;
+        break;
+      }
+      at += 1 + head;
+    }
+    at += 1;
+    if (at + 10 > bytes.length) return none;
+    const data = bytes.subarray(at + 10, at + 10 + bytes.readUInt16BE(at + 8));
+    if (data.length < bytes.readUInt16BE(at + 8)) return none;
+    if (index >= others && bytes.readUInt16BE(at) === OPT) {
+      return { ...optionsOf(data), extended: bytes[at + 4] as number };
+    }
+    at += 10 + data.length;
+  }
+  return none;
+}
+
+function optionsOf(data: Buffer) {
+  const options: { code: number; data: Buffer }[] = [];
+  for (let at = 0; at < data.length; ) {
+    if (at + 4 > data.length || at + 4 + data.readUInt16BE(at + 2) > data.length) return { options, isOdd: true };
+    const next = at + 4 + data.readUInt16BE(at + 2);
+    options.push({ code: data.readUInt16BE(at), data: data.subarray(at + 4, next) });
+    at = next;
+  }
+  return { options, isOdd: false };
 }
 
 function judge(
@@ -85,17 +149,18 @@ function judge(
   for (;;) {
     const link = answers.find((rr) => rr.class === 1 && rr.type === CNAME && same(rr.owner, end));
     if (!link) break;
-    if (chain.length > 16) return finish({ verdict: "failure" });
+    if (chain.length > 16) {
+      return { verdict: "failure", rcode, why: "a chain of CNAMEs that is too long or a loop" };
+    }
     end = readWhole(message, link);
     chain.push(end);
     ttls.push(link.ttl);
   }
   const used = rcode === 3 ? [] : wanted.filter((rr) => same(rr.owner, end));
   const data = used.map((rr) => (asked === PTR ? readWhole(message, rr) : rr));
-  if (opts.some((rr) => rr.rawTtl >>> 24 !== 0)) return finish({ verdict: "failure" });
   const isLame =
     rcode === 0 && counts[1] === 0 && authorities.some((rr) => rr.class === 1 && rr.type === NS) && soas.length === 0;
-  if (isLame && !(flags & 0x0480)) return { verdict: "failure" };
+  if (isLame && !(flags & 0x0480)) return { verdict: "failure", rcode, why: "a referral (lame)" };
 
   const isSupported = [A, AAAA, PTR].includes(asked);
   const isFitting =
@@ -119,11 +184,6 @@ function judge(
   );
   const ttl = own ? Math.min(own.ttl, own.minimum, ...ttls) : 0;
   return { verdict: "answer", outcome: rcode === 3 ? "no name" : "no data", names, data: [], ttl };
-
-  function finish(otherwise: Expected): Expected {
-    const extended = (opts[0]?.rawTtl ?? 0) >>> 24;
-    return extended * 16 + rcode === 16 ? { verdict: "no-edns" } : otherwise;
-  }
 }
 
 function readName(message: Uint8Array, start: number): { labels: string[]; next: number } {
@@ -164,7 +224,7 @@ function readRr(message: Uint8Array, view: DataView, start: number): { rr: Rr; n
   if (next > message.length) throw new Malformed();
   const ttl = rawTtl > 0x7fffffff ? 0 : rawTtl;
   return {
-    rr: { owner, type: view.getUint16(at), class: view.getUint16(at + 2), ttl, rawTtl, at: at + 10, bytes },
+    rr: { owner, type: view.getUint16(at), class: view.getUint16(at + 2), ttl, at: at + 10, bytes },
     next,
   };
 }
@@ -182,6 +242,11 @@ function readMinimum(message: Uint8Array, view: DataView, rr: Rr): number {
   return minimum > 0x7fffffff ? 0 : minimum;
 }
 
+const hex = (bytes: ArrayLike<number>) => Buffer.from(Uint8Array.from(bytes)).toString("hex");
+const lowerName = (question: Uint8Array) =>
+  Buffer.from(question.subarray(0, -4))
+    .toString("latin1")
+    .replace(/[A-Z]/g, (letter) => lower(letter));
 const lower = (letter: string) => letter.toLowerCase();
 const same = (one: string[], other: string[]) => JSON.stringify(one) === JSON.stringify(other);
 const isText = (labels: string[]) =>

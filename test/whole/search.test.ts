@@ -78,11 +78,11 @@ for (const libc of ["glibc", "musl"] as const) {
         const query = dnsPacket.decode(message);
         const [question] = query.questions ?? [];
         if (question === undefined) return;
-        const answers =
-          question.name === "api.example" ? [{ ...question, ttl: 60, data: "192.0.2.1" } as dnsPacket.Answer] : [];
+        const name = question.name.toLowerCase(); // it comes in mixed case
+        const answers = name === "api.example" ? [{ ...question, ttl: 60, data: "192.0.2.1" } as dnsPacket.Answer] : [];
         const flags = answers.length > 0 ? 0 : 3;
         const reply = dnsPacket.encode({ type: "response", id: query.id ?? 0, flags, questions: [question], answers });
-        waiting.set(question.name, () => udp.socket.send(reply, from.port, from.address));
+        waiting.set(name, () => udp.socket.send(reply, from.port, from.address));
         if (waiting.size === 1 + DOMAINS.length) for (const send of waiting.values()) send(); // not before all are asked
       });
       await startCache(port);

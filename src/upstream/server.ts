@@ -1,0 +1,35 @@
+// One upstream server: how it is reached, and what has been learned of it.
+import { type UpstreamAddress, upstreamText } from "./address.ts";
+import { createDialect, type Dialect } from "./dialect.ts";
+import { createHealth, type Health } from "./health.ts";
+import type { Transport } from "./transport.ts";
+
+export interface Server {
+  readonly address: UpstreamAddress;
+  readonly text: string;
+  readonly main: Transport;
+  /** For what does not fit a datagram, or cannot be trusted to one; of no other use. */
+  readonly tcp: Transport;
+  readonly health: Health;
+  readonly dialect: Dialect;
+  close(): void;
+}
+
+export type Connect = (address: UpstreamAddress) => Transport;
+
+export function createServer(address: UpstreamAddress, connect: Connect, nowMs: number): Server {
+  const main = connect(address);
+  const tcp = address.transport === "udp" ? connect({ ...address, transport: "tcp" }) : main;
+  return {
+    address,
+    text: upstreamText(address),
+    main,
+    tcp,
+    health: createHealth(nowMs),
+    dialect: createDialect(),
+    close() {
+      main.close();
+      tcp.close();
+    },
+  };
+}

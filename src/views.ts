@@ -1,0 +1,55 @@
+// Which servers and limits are for a name: those of the longest rule that it falls under, else the global ones.
+import { createRules, type Rule } from "./rules.ts";
+import type { UpstreamAddress } from "./upstream/address.ts";
+import type { Group } from "./upstream/group.ts";
+import type { TtlLimits } from "./wasm.ts";
+
+export interface View extends Pick<Group, "ask" | "isDown" | "usualMs" | "generation"> {
+  /** Not for us: the application's libc asks. */
+  readonly isBypassed: boolean;
+  readonly limits: TtlLimits;
+  readonly staleSeconds: number;
+}
+
+export interface Views {
+  viewOf(name: string): View;
+  /** The global servers, from now on. */
+  replaceUpstreams(upstreams: readonly UpstreamAddress[]): void;
+}
+
+export interface ViewsOptions extends TtlLimits {
+  readonly upstreams: readonly UpstreamAddress[];
+  readonly staleSeconds: number;
+  readonly rules: readonly Rule[];
+  readonly createGroup: (upstreams: readonly UpstreamAddress[]) => Group;
+}
+
+export function createViews({ rules, createGroup, ...global }: ViewsOptions): Views {
+  const globalGroup = createGroup(global.upstreams);
+  const globalView = viewWith(globalGroup, {});
+  const { ruleFor } = createRules(rules);
+  const views = new Map(
+    rules.map((rule) => [rule, viewWith(rule.upstreams ? createGroup(rule.upstreams) : globalGroup, rule)]),
+  );
+
+  function viewWith({ ask, isDown, usualMs, generation }: Group, rule: Partial<Rule>): View {
+    const { minTtlSeconds, maxTtlSeconds, maxNegativeTtlSeconds, staleSeconds } = { ...global, ...rule };
+    return {
+      ask,
+      isDown,
+      usualMs,
+      generation,
+      isBypassed: rule.bypass ?? false,
+      limits: { minTtlSeconds, maxTtlSeconds, maxNegativeTtlSeconds },
+      staleSeconds,
+    };
+  }
+
+  return {
+    viewOf(name) {
+      const rule = ruleFor(name);
+      return (rule && views.get(rule)) ?? globalView;
+    },
+    replaceUpstreams: globalGroup.replace,
+  };
+}

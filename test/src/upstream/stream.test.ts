@@ -1,0 +1,432 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import net from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+import { afterEach, describe, expect, it } from "vitest";
+import { createStreamTransport, type StreamOptions } from "../../../src/upstream/stream.ts";
+import type { Transport } from "../../../src/upstream/transport.ts";
+import { addressIn, framed, queryFor, replyTo, send } from "../../support/transports.ts";
+
+type Conversation = (socket: net.Socket, queries: AsyncGenerator<Buffer>, number: number) => void | Promise<void>;
+
+const endings: Array<() => void> = [];
+afterEach(() => {
+  for (const end of endings.splice(0)) end();
+});
+
+/** A server that does to its first connection, its second and so on what it is told, the last for all that follow. */
+async function server(...conversations: Conversation[]) {
+  let connections = 0;
+  const open = new Set<net.Socket>();
+  const listener = net.createServer((socket) => {
+    const number = connections++;
+    open.add(socket);
+    socket.on("error", () => {});
+    socket.on("close", () => open.delete(socket));
+    const conversation = conversations[Math.min(number, conversations.length - 1)] as Conversation;
+    void Promise.resolve(conversation(socket, queriesOf(socket), number)).catch(() => {});
+  });
+  listener.listen(0, "127.0.0.1");
+  await once(listener, "listening");
+  endings.push(() => {
+    listener.close();
+    for (const socket of open) socket.destroy();
+  });
+  const { port } = listener.address() as net.AddressInfo;
+  return { port, connections: () => connections, open, stopListening: () => listener.close() };
+}
+
+async function* queriesOf(socket: net.Socket): AsyncGenerator<Buffer> {
+  let received = Buffer.alloc(0);
+  for await (const chunk of socket) {
+    received = Buffer.concat([received, chunk]);
+    while (received.length >= 2 && received.length >= 2 + received.readUInt16BE(0)) {
+      const end = 2 + received.readUInt16BE(0);
+      yield received.subarray(2, end);
+      received = received.subarray(end);
+    }
+  }
+}
+
+function transportTo(port: number, options: StreamOptions = {}): Transport {
+  const transport = createStreamTransport({ transport: "tcp", host: "127.0.0.1", port }, options);
+  endings.push(() => transport.close());
+  return transport;
+}
+
+const answersAll: Conversation = async (socket, queries) => {
+  for await (const query of queries) socket.write(framed(replyTo(query)));
+};
+const staysSilent: Conversation = (socket) => void socket.resume();
+
+function closedGate() {
+  let open = () => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { opened, open: () => open() };
+}
+
+async function take(queries: AsyncGenerator<Buffer>, count: number): Promise<Buffer[]> {
+  const taken: Buffer[] = [];
+  while (taken.length < count) taken.push((await queries.next()).value as Buffer);
+  return taken;
+}
+
+const idOf = (message: Buffer) => message.readUInt16BE(0);
+const failureOf = (sent: { reply: Promise<Buffer> }) =>
+  sent.reply.then(
+    () => undefined,
+    (error: NodeJS.ErrnoException) => error.code ?? error.message,
+  );
+
+describe("a stream transport", () => {
+  it("opens no connection before the first query, and one for all that follow", async () => {
+    const { port, connections } = await server(answersAll);
+    const transport = transportTo(port);
+    await new Promise(setImmediate);
+    expect(connections()).toBe(0);
+    for (let i = 0; i < 3; i++) expect(addressIn(await send(transport, "a.example").reply)).toBe("192.0.2.1");
+    await Promise.all([1, 2, 3].map(() => send(transport, "a.example").reply));
+    expect(connections()).toBe(1);
+  });
+
+  it("sends without waiting for replies, and takes them in any order", async () => {
+    const { port, connections } = await server(async (socket, queries) => {
+      const [first, second, third] = (await take(queries, 3)) as [Buffer, Buffer, Buffer];
+      const replies = [replyTo(third, "192.0.2.3"), replyTo(first, "192.0.2.1"), replyTo(second, "192.0.2.2")];
+      socket.write(Buffer.concat(replies.map(framed)));
+    });
+    const transport = transportTo(port);
+    const replies = ["a.example", "b.example", "c.example"].map((name) => send(transport, name).reply);
+    expect((await Promise.all(replies)).map(addressIn)).toEqual(["192.0.2.1", "192.0.2.2", "192.0.2.3"]);
+    expect(connections()).toBe(1);
+  });
+
+  it("takes messages that come split at any place", async () => {
+    const { port } = await server(async (socket, queries) => {
+      const [first, second] = (await take(queries, 2)) as [Buffer, Buffer];
+      const bytes = Buffer.concat([framed(replyTo(first, "192.0.2.1")), framed(replyTo(second, "192.0.2.2"))]);
+      socket.setNoDelay(true);
+      for (const byte of bytes) {
+        socket.write(Buffer.of(byte));
+        await new Promise(setImmediate);
+      }
+    });
+    const transport = transportTo(port);
+    const replies = ["a.example", "b.example"].map((name) => send(transport, name).reply);
+    expect((await Promise.all(replies)).map(addressIn)).toEqual(["192.0.2.1", "192.0.2.2"]);
+  });
+
+  it("takes two messages of which the second is cut at each of its bytes", async () => {
+    const { port } = await server(async (socket, queries) => {
+      socket.setNoDelay(true);
+      for (let cut = 0; ; cut++) {
+        const [first, second] = (await take(queries, 2)) as [Buffer, Buffer];
+        const bytes = Buffer.concat([framed(replyTo(first)), framed(replyTo(second))]);
+        socket.write(bytes.subarray(0, cut % bytes.length));
+        await new Promise((resolve) => setTimeout(resolve, 1));
+        socket.write(bytes.subarray(cut % bytes.length));
+      }
+    });
+    const transport = transportTo(port);
+    const bytes = 2 * framed(replyTo(queryFor("a.example").datagram)).length;
+    for (let cut = 0; cut < bytes; cut++) {
+      await Promise.all([send(transport, "a.example").reply, send(transport, "a.example").reply]);
+    }
+  });
+
+  it("gives each of many queries an id of its own, on the one connection", async () => {
+    const ids = new Set<number>();
+    const { port, connections } = await server(async (socket, queries) => {
+      const all = await take(queries, 4096);
+      for (const query of all) ids.add(idOf(query));
+      for (const query of all.reverse()) socket.write(framed(replyTo(query)));
+    });
+    const transport = transportTo(port);
+    await Promise.all(Array.from({ length: 4096 }, () => send(transport, "a.example").reply));
+    expect(ids.size).toBe(4096);
+    expect(connections()).toBe(1);
+  });
+
+  it("fails what goes beyond the queries that may be under way, and goes on when there is room", async () => {
+    const gate = closedGate();
+    const { port } = await server(async (socket, queries) => {
+      const both = await take(queries, 2);
+      await gate.opened;
+      socket.write(Buffer.concat(both.map((query) => framed(replyTo(query)))));
+    });
+    const transport = transportTo(port, { queriesMax: 2 });
+    const first = send(transport, "a.example");
+    const second = send(transport, "b.example");
+    expect(await failureOf(send(transport, "c.example"))).toBe("too many queries under way");
+    second.cancel();
+    const fourth = send(transport, "d.example");
+    gate.open();
+    await first.reply;
+    expect(fourth.isSettled()).toBe(false); // the second query had been sent: the server has answered that one
+    fourth.cancel();
+  });
+
+  it("shows a query only messages with its id, and goes on until it takes one", async () => {
+    const { port } = await server(async (socket, queries) => {
+      const [query] = (await take(queries, 1)) as [Buffer];
+      const foreign = replyTo(query, "203.0.113.66");
+      foreign.writeUInt16BE(idOf(query) ^ 1, 0);
+      const refused = replyTo(query, "203.0.113.67");
+      const odd = [Buffer.alloc(0), Buffer.of(idOf(query) >> 8), foreign, refused];
+      socket.write(Buffer.concat([...odd, replyTo(query), replyTo(query)].map(framed)));
+      socket.end();
+    });
+    let unasked = 0;
+    const seen: unknown[] = [];
+    const transport = transportTo(port, { onUnasked: () => unasked++ });
+    const { reply } = send(transport, "a.example", (message) => {
+      seen.push(addressIn(message));
+      return seen.length === 2;
+    });
+    await reply;
+    expect(seen).toEqual(["203.0.113.67", "192.0.2.1"]);
+    expect(unasked).toBe(4); // too short twice, another id, and the second copy
+  });
+
+  it("sends what was under way once more on a new connection when a server that had answered closes", async () => {
+    const { port, connections } = await server(async (socket, queries) => {
+      socket.write(framed(replyTo((await take(queries, 1))[0] as Buffer)));
+      await take(queries, 2);
+      socket.end(); // as if it had taken the connection for idle
+    }, answersAll);
+    const transport = transportTo(port);
+    await send(transport, "a.example").reply;
+    const replies = [send(transport, "b.example").reply, send(transport, "c.example").reply];
+    expect((await Promise.all(replies)).map(addressIn)).toEqual(["192.0.2.1", "192.0.2.1"]);
+    expect(connections()).toBe(2);
+  });
+
+  it("sends once more where the server resets the connection, too", async () => {
+    const { port, connections } = await server(async (socket, queries) => {
+      socket.write(framed(replyTo((await take(queries, 1))[0] as Buffer)));
+      await take(queries, 1);
+      socket.resetAndDestroy();
+    }, answersAll);
+    const transport = transportTo(port);
+    await send(transport, "a.example").reply;
+    await send(transport, "b.example").reply;
+    expect(connections()).toBe(2);
+  });
+
+  it("does not send a third time", async () => {
+    const { port, connections } = await server(async (socket, queries) => {
+      socket.write(framed(replyTo((await take(queries, 1))[0] as Buffer)));
+      await take(queries, 1);
+      socket.end();
+    });
+    const transport = transportTo(port);
+    await send(transport, "a.example").reply;
+    const sent = [send(transport, "b.example"), send(transport, "c.example")];
+    // Each connection answers one query and closes on the next: of two that go to the second connection, one is lost.
+    const failures = await Promise.all(sent.map(failureOf));
+    expect(failures.filter((failure) => failure === "closed before it answered")).toHaveLength(1);
+    expect(connections()).toBe(2);
+  });
+
+  it("sends nothing again that was taken back", async () => {
+    const names: number[] = [];
+    const gate = closedGate();
+    const { port } = await server(
+      async (socket, queries) => {
+        socket.write(framed(replyTo((await take(queries, 1))[0] as Buffer)));
+        await take(queries, 2);
+        await gate.opened;
+        socket.end();
+      },
+      async (socket, queries) => {
+        for await (const query of queries) {
+          names.push(query.length);
+          socket.write(framed(replyTo(query)));
+        }
+      },
+    );
+    const transport = transportTo(port);
+    await send(transport, "a.example").reply;
+    const cancelled = send(transport, "cancelled.example");
+    const kept = send(transport, "b.example");
+    cancelled.cancel();
+    gate.open();
+    await kept.reply;
+    expect(names).toEqual([kept.query.datagram.length]);
+    expect(cancelled.isSettled()).toBe(false);
+  });
+
+  it("fails what was under way when a server closes that never answered", async () => {
+    const { port, connections } = await server(async (socket, queries) => {
+      await take(queries, 2);
+      socket.end();
+    });
+    const transport = transportTo(port);
+    const sent = [send(transport, "a.example"), send(transport, "b.example")];
+    expect(await Promise.all(sent.map(failureOf))).toEqual(Array(2).fill("closed before it answered"));
+    expect(connections()).toBe(1);
+  });
+
+  it("fails with the error's code where nobody listens", async () => {
+    const { port, stopListening } = await server(answersAll);
+    stopListening();
+    const transport = transportTo(port);
+    expect(await Promise.all([1, 2].map(() => failureOf(send(transport, "a.example"))))).toEqual([
+      "ECONNREFUSED",
+      "ECONNREFUSED",
+    ]);
+  });
+
+  it("says nothing of a query that was taken back, when its server hangs, answers late or closes", async () => {
+    const gate = closedGate();
+    const { port } = await server(async (socket, queries) => {
+      const all = await take(queries, 2);
+      await gate.opened;
+      socket.end(Buffer.concat(all.map((query) => framed(replyTo(query)))));
+    });
+    let unasked = 0;
+    const transport = transportTo(port, { onUnasked: () => unasked++ });
+    const cancelled = send(transport, "a.example");
+    const kept = send(transport, "b.example");
+    cancelled.cancel();
+    cancelled.cancel();
+    gate.open();
+    await kept.reply;
+    expect(cancelled.isSettled()).toBe(false);
+    expect(unasked).toBe(1);
+  });
+
+  it("gives up a connection on which nothing comes while queries wait, and opens another for the next", async () => {
+    const { port, connections } = await server(staysSilent, answersAll);
+    const transport = transportTo(port, { silenceMs: 50 });
+    expect(await failureOf(send(transport, "a.example"))).toBe("no byte for 50 ms");
+    expect(addressIn(await send(transport, "a.example").reply)).toBe("192.0.2.1");
+    expect(connections()).toBe(2);
+  });
+
+  it("gives such a connection up also when every query is taken back before", async () => {
+    const { port, connections } = await server(staysSilent, answersAll);
+    const transport = transportTo(port, { silenceMs: 50 });
+    let isAnswered = false;
+    await expect
+      .poll(
+        async () => {
+          const sent = send(transport, "a.example");
+          sent.reply.then(() => (isAnswered = true)).catch(() => {});
+          await new Promise((resolve) => setTimeout(resolve, 10));
+          sent.cancel();
+          return isAnswered;
+        },
+        { interval: 1 },
+      )
+      .toBe(true);
+    expect(connections()).toBe(2);
+  });
+
+  it("closes a connection that is idle, and opens another for the next query", async () => {
+    const { port, connections, open } = await server(answersAll);
+    const transport = transportTo(port, { idleMs: 50 });
+    await send(transport, "a.example").reply;
+    await expect.poll(() => open.size).toBe(0);
+    await send(transport, "a.example").reply;
+    expect(connections()).toBe(2);
+  });
+
+  it("fails what is under way when it is closed, and all that is sent afterwards", async () => {
+    const { port, open, connections } = await server(staysSilent);
+    const transport = transportTo(port);
+    const sent = send(transport, "a.example");
+    await expect.poll(() => open.size).toBe(1);
+    transport.close();
+    expect(await failureOf(sent)).toBe("closed");
+    expect(await failureOf(send(transport, "a.example"))).toBe("closed");
+    await expect.poll(() => open.size).toBe(0);
+    expect(connections()).toBe(1);
+  });
+
+  it("bears a receiver that takes others back, sends and closes while it is called", async () => {
+    const { port } = await server(async (socket, queries) => {
+      await take(queries, 2);
+      socket.end();
+    }, answersAll);
+    const transport = transportTo(port);
+    const other: { cancel?: () => void } = {};
+    const again = new Promise<Buffer>((resolve) => {
+      transport.send(queryFor("a.example"), {
+        receive: () => true,
+        fail() {
+          other.cancel?.();
+          resolve(send(transport, "c.example").reply);
+        },
+      });
+    });
+    other.cancel = transport.send(queryFor("b.example"), {
+      receive: () => true,
+      fail: () => expect.fail("it was taken back"),
+    });
+    expect(addressIn(await again)).toBe("192.0.2.1");
+  });
+});
+
+describe("a process with a stream transport", () => {
+  const root = fileURLToPath(new URL("../../..", import.meta.url));
+
+  /** Runs a script that has `transport`, to a server in this process, and `query`. */
+  async function run(port: number, script: string) {
+    const directory = mkdtempSync(join(tmpdir(), "namewell-stream-"));
+    endings.push(() => rmSync(directory, { recursive: true, force: true }));
+    const outfile = join(directory, "script.mjs");
+    await build({
+      stdin: {
+        contents: `
+          import { createStreamTransport } from "./src/upstream/stream.ts";
+          import { buildQuery } from "./src/upstream/query.ts";
+          const transport = createStreamTransport({ transport: "tcp", host: "127.0.0.1", port: ${port} });
+          const query = buildQuery({ name: "a.example", type: 1 }, { edns: true, mixedCase: false, padded: false });
+          ${script}`,
+        resolveDir: root,
+        loader: "ts",
+      },
+      bundle: true,
+      platform: "node",
+      format: "esm",
+      outfile,
+      logLevel: "error",
+      banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
+    });
+    const child = spawn(process.execPath, [outfile], { stdio: ["ignore", "pipe", "pipe"] });
+    endings.push(() => child.kill("SIGKILL"));
+    let output = "";
+    child.stdout.on("data", (text) => (output += text));
+    child.stderr.on("data", (text) => (output += text));
+    const [code] = await once(child, "close");
+    return { code, output };
+  }
+
+  it("sees what a receiver throws as an uncaught exception", async () => {
+    const { port } = await server(answersAll);
+    const { code, output } = await run(
+      port,
+      `process.on("uncaughtException", (error) => { console.log("uncaught", error.message); process.exit(7); });
+       transport.send(query, { receive() { throw new Error("trap"); }, fail() { console.log("failed"); } });`,
+    );
+    expect(output).toBe("uncaught trap\n");
+    expect(code).toBe(7);
+  });
+
+  it("ends while its connection is idle, though the server keeps it open", async () => {
+    const { port } = await server(answersAll);
+    const { code, output } = await run(
+      port,
+      `transport.send(query, { receive() { console.log("answered"); return true; }, fail() {} });`,
+    );
+    expect(output).toBe("answered\n");
+    expect(code).toBe(0);
+  });
+});

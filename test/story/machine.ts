@@ -1,0 +1,77 @@
+// The server of a story: all of it but sockets and files, wired as src/server.ts does, on the clock of the test.
+import { EPOCH_BYTES, HEADER_EPOCH, SLOT_BYTES } from "../../assembly/layout.ts";
+import { createCache } from "../../src/cache.ts";
+import { type Config, readConfig } from "../../src/config.ts";
+import type { Responder } from "../../src/connection.ts";
+import { type Counters, createCounters } from "../../src/counters.ts";
+import { createLog } from "../../src/log.ts";
+import { messageReader } from "../../src/message.ts";
+import { createResolver } from "../../src/resolver.ts";
+import { createResponder } from "../../src/responder.ts";
+import { upstreamText } from "../../src/upstream/address.ts";
+import { createExchange } from "../../src/upstream/exchange.ts";
+import { createGroup } from "../../src/upstream/group.ts";
+import { createUsage } from "../../src/usage.ts";
+import { createViews, type Views } from "../../src/views.ts";
+import { createWheel } from "../../src/wheel.ts";
+import { debugWasm } from "../support/wasm.ts";
+import { createUpstream, transportTo, type Upstream } from "./network.ts";
+
+export interface Machine {
+  readonly config: Config;
+  readonly responder: Responder;
+  readonly views: Views;
+  readonly counters: Counters;
+  readonly logLines: string[];
+  readonly epoch: Uint8Array;
+  /** By the text of its address. */
+  readonly upstreams: Map<string, Upstream>;
+  /** All records that clients can see, by slot. */
+  published(): Map<number, Buffer>;
+  check(): void;
+}
+
+export function createMachine(env: Record<string, string>): Machine {
+  const config = readConfig(env, () => []);
+  const logLines: string[] = [];
+  const log = createLog("debug", { write: (line) => void logLines.push(line) });
+  const counters = createCounters();
+  const wasm = debugWasm({ ...config, entries: 1024, upstreams: "" });
+  const changed = new Set<number>();
+  const cache = createCache(wasm, (slotOffset) => void (slotOffset !== 0 && changed.add(slotOffset)));
+  const wheel = createWheel();
+  const exchange = createExchange({ readReply: messageReader(wasm).read, counters, log });
+  const upstreams = new Map<string, Upstream>();
+  const views = createViews({
+    ...config,
+    createGroup: (addresses) =>
+      createGroup({
+        upstreams: addresses,
+        timeoutMs: config.timeoutMs,
+        exchange,
+        wheel,
+        counters,
+        log,
+        connect(address) {
+          const key = upstreamText({ ...address, transport: "udp" });
+          const upstream = upstreams.get(key) ?? createUpstream(address);
+          upstreams.set(key, upstream);
+          return transportTo(upstream, address.transport === "udp" ? "udp" : "tcp");
+        },
+      }),
+  });
+  const { resolve, refresh } = createResolver({ ...config, cache, views, wheel, counters, log });
+  const usage = createUsage({ cache, refresh, counters, log });
+  const responder = createResponder({ resolve, usage, timeoutMs: config.timeoutMs, wheel, counters, log });
+  return {
+    config,
+    responder,
+    views,
+    counters,
+    logLines,
+    epoch: Uint8Array.from(wasm.image.subarray(HEADER_EPOCH, HEADER_EPOCH + EPOCH_BYTES)),
+    upstreams,
+    published: () => new Map([...changed].map((at) => [at, wasm.image.subarray(at, at + SLOT_BYTES)])),
+    check: () => wasm.check(),
+  };
+}
