@@ -3,7 +3,6 @@
 // answered on the old one, and so does what the server has refused unseen.
 // Not done: a reply's Age is not taken off its ttl (RFC 8484 section 5.1), since caches keep no replies to a POST.
 import http2, { constants } from "node:http2";
-import type tls from "node:tls";
 import { hostText, type UpstreamAddress } from "./address.ts";
 import { type BuiltQuery, stampId } from "./query.ts";
 import { connectionError, connectSecurely } from "./secure.ts";
@@ -29,7 +28,6 @@ const QUERIES_PER_SESSION_MAX = 1_000_000; // ids of streams end at 2^31 (RFC 91
 const LET_GO = new Set<number | undefined>([constants.NGHTTP2_NO_ERROR, constants.NGHTTP2_CANCEL]);
 
 interface Session {
-  readonly socket: tls.TLSSocket;
   readonly http: http2.ClientHttp2Session;
   readonly underWay: Set<Pending>;
   readonly silence: Silence;
@@ -121,7 +119,6 @@ export function createHttpsTransport(
     });
     let error = new Error("closed before it answered");
     const session: Session = {
-      socket,
       http,
       underWay: new Set(),
       silence: createSilence(silenceMs / 2, () => probe(session)),
@@ -173,7 +170,7 @@ export function createHttpsTransport(
     });
     stream.on("close", () => {
       if (pending.stream !== stream) return; // it was taken back
-      if (session.http.destroyed || session.socket.destroyed) return; // the session's own end comes
+      if (session.http.destroyed) return; // the session's own end comes
       const { rstCode } = stream;
       release(pending);
       hear(session);
