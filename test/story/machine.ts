@@ -36,7 +36,7 @@ export function createMachine(env: Record<string, string>): Machine {
   const logLines: string[] = [];
   const log = createLog("debug", { write: (line) => void logLines.push(line) });
   const counters = createCounters();
-  const wasm = debugWasm({ ...config, entries: 1024, upstreams: "" });
+  const wasm = debugWasm({ ...config, upstreams: "" });
   const changed = new Set<number>();
   const cache = createCache(wasm, (slotOffset) => void (slotOffset !== 0 && changed.add(slotOffset)));
   const wheel = createWheel();
