@@ -165,7 +165,11 @@ export function createPublisher({
   }
 
   function empty(): void {
-    image.fill(0, HEADER_BYTES);
+    // Pages that were never touched are to stay so: they take no memory.
+    const zeros = Buffer.alloc(SET_BYTES);
+    for (let at = HEADER_BYTES; at < image.length; at += SET_BYTES) {
+      if (image.compare(zeros, 0, SET_BYTES, at, at + SET_BYTES) !== 0) image.fill(0, at, at + SET_BYTES);
+    }
     randomFillSync(image, HEADER_SEED_A, SEEDS_BYTES);
     randomFillSync(image, HEADER_EPOCH, EPOCH_BYTES);
     wasm.takeOver();

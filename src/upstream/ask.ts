@@ -31,7 +31,8 @@ export interface AskOptions {
 
 interface Attempt {
   readonly server: Server;
-  readonly sentAtMs: number;
+  /** Set where this is what the server has been silent to from the beginning. */
+  readonly silentSinceMs: number | undefined;
   takeBack(): void;
 }
 
@@ -86,14 +87,13 @@ export function createAsk({ order, due, timeoutMs, exchange, wheel, counters }: 
 
       function attempt(server: Server): void {
         const isLate = turns > 2 * servers.length;
-        const own: Attempt = {
-          server,
-          sentAtMs: nowMs(),
-          takeBack: exchange(server, question, isLate, (ending) => {
-            attempts.delete(own);
-            if (!hasEnded) take(server, ending);
-          }),
-        };
+        const { silentSinceMs } = server.health;
+        const isFirst = silentSinceMs() === undefined;
+        const takeBack = exchange(server, question, isLate, (ending) => {
+          attempts.delete(own);
+          if (!hasEnded) take(server, ending);
+        });
+        const own: Attempt = { server, silentSinceMs: isFirst ? silentSinceMs() : undefined, takeBack };
         attempts.add(own);
       }
 
@@ -118,8 +118,10 @@ export function createAsk({ order, due, timeoutMs, exchange, wheel, counters }: 
         stopWaiting();
         stopDeadline();
         for (const own of attempts) {
-          if (own.server.health.silentSinceMs() === own.sentAtMs) wheel.after(WATCH_MS, () => own.takeBack());
-          else own.takeBack();
+          const { server, silentSinceMs, takeBack } = own;
+          const isWatched = silentSinceMs !== undefined && server.health.silentSinceMs() === silentSinceMs;
+          if (isWatched) wheel.after(WATCH_MS, takeBack);
+          else takeBack();
         }
         resolve(asked);
       }

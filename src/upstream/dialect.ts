@@ -10,6 +10,8 @@ export interface Dialect {
   repliedToEdns(): void;
   /** Whether it may be that queries with EDNS are lost on the way to it: none has had a reply. */
   mayLoseEdns(): boolean;
+  /** A question was answered without EDNS after it was not with it; true where that has become the rule. */
+  lostEdns(): boolean;
   repeatedCase(): void;
   /** True where it has become plain that it never repeats the question's spelling. */
   changedCase(nowMs: number): boolean;
@@ -23,6 +25,7 @@ export interface Dialect {
 
 const CLIENT_COOKIE_BYTES = 8;
 const FORGET_AFTER_MS = 3_600_000;
+const LOST_EDNS = 3; // while none with it had a reply: chance loses datagrams of both kinds
 const CHANGED_CASES = 3; // in a row: who guesses one datagram of ours has not guessed three
 
 export function createDialect(): Dialect {
@@ -32,6 +35,7 @@ export function createDialect(): Dialect {
   let withoutEdnsUntilMs = 0;
   let withoutCaseUntilMs = 0;
   let changedCases = 0;
+  let lostEdns = 0;
   let knowsEdns = false;
 
   function dropCase(nowMs: number): void {
@@ -60,6 +64,7 @@ export function createDialect(): Dialect {
       knowsEdns = true;
     },
     mayLoseEdns: () => !knowsEdns,
+    lostEdns: () => !knowsEdns && ++lostEdns >= LOST_EDNS,
     repeatedCase() {
       changedCases = 0;
     },

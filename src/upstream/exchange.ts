@@ -7,6 +7,7 @@ import type { Log } from "../log.ts";
 import type { Query, Reply } from "../message.ts";
 import { buildQuery, type QueryForm } from "./query.ts";
 import type { Server } from "./server.ts";
+import { OwnLackError } from "./transport.ts";
 import { FloodError } from "./udp.ts";
 
 export type Ending =
@@ -112,11 +113,16 @@ export function createExchange({ readReply, counters, log }: ExchangeOptions): E
       } else if (reply.verdict === "answer") {
         if (form.mixedCase) dialect.repeatedCase();
         if (form.edns) dialect.repliedToEdns();
-        else if (step.because === "no-edns" && dialect.refusedEdns(nowMs())) log.upstreamWithoutEdns(server.text);
+        else if (isWithoutEdns(step) && dialect.refusedEdns(nowMs())) log.upstreamWithoutEdns(server.text);
         ended({ record: reply.record });
       } else {
         ended({ failed: reply.verdict === "failure" ? reply.why : reply.verdict });
       }
+    }
+
+    /** It said so, or several questions were answered without after they were not with it. */
+    function isWithoutEdns({ because }: Step): boolean {
+      return because === "no-edns" || (because === "edns-lost" && dialect.lostEdns());
     }
 
     /** Learns the server's cookie on the way. Who has given one gives it always (RFC 7873 section 5.3). */
@@ -129,7 +135,7 @@ export function createExchange({ readReply, counters, log }: ExchangeOptions): E
 
     function lose(error: Error, { way, because }: Step): void {
       const { code, message } = error as NodeJS.ErrnoException;
-      const isOwnLack = code !== undefined && OWN_LACKS.has(code);
+      const isOwnLack = error instanceof OwnLackError || (code !== undefined && OWN_LACKS.has(code));
       if (error instanceof FloodError) {
         take({ way: "tcp" });
       } else if (because === "wrong-case" && way === "tcp" && !isOwnLack) {

@@ -7,7 +7,7 @@ import { hostText, type UpstreamAddress } from "./address.ts";
 import { type BuiltQuery, stampId } from "./query.ts";
 import { connectionError, connectSecurely } from "./secure.ts";
 import { createSilence, type Silence } from "./silence.ts";
-import type { Receiver, Transport } from "./transport.ts";
+import { OwnLackError, type Receiver, type Transport } from "./transport.ts";
 
 export interface HttpsOptions {
   /** Without a frame either way, until the session is closed. */
@@ -79,13 +79,13 @@ export function createHttpsTransport(
     },
     close() {
       isClosed = true;
-      for (const session of sessions) lose(session, new Error("closed"));
+      for (const session of sessions) lose(session, new OwnLackError("closed"));
     },
   };
 
   function put(pending: Pending): void {
     if (isClosed || underWay >= queriesMax) {
-      const error = new Error(isClosed ? "closed" : "too many queries under way");
+      const error = new OwnLackError(isClosed ? "closed" : "too many queries under way");
       process.nextTick(() => fail(pending, error));
       return;
     }

@@ -6,7 +6,7 @@ import type { UpstreamAddress } from "./address.ts";
 import { type BuiltQuery, randomId, stampId } from "./query.ts";
 import { connectionError, connectSecurely } from "./secure.ts";
 import { createSilence, type Silence } from "./silence.ts";
-import type { Receiver, Transport } from "./transport.ts";
+import { OwnLackError, type Receiver, type Transport } from "./transport.ts";
 
 export interface StreamOptions {
   /** A message came that belongs to no query under way. */
@@ -60,19 +60,19 @@ export function createStreamTransport(
     },
     close() {
       isClosed = true;
-      if (present !== undefined) lose(present, new Error("closed"));
+      if (present !== undefined) lose(present, new OwnLackError("closed"));
     },
   };
 
   function put(pending: Pending): void {
     if (isClosed) {
-      failLater(pending, new Error("closed"));
+      failLater(pending, new OwnLackError("closed"));
       return;
     }
     present ??= open();
     const { socket, underWay, silence } = present;
     if (underWay.size >= queriesMax || socket.writableLength > UNSENT_BYTES_MAX) {
-      failLater(pending, new Error("too many queries under way"));
+      failLater(pending, new OwnLackError("too many queries under way"));
       return;
     }
     do pending.id = randomId();

@@ -11,7 +11,7 @@ import type { Counters } from "../counters.ts";
 import type { Wheel } from "../wheel.ts";
 import type { UpstreamAddress } from "./address.ts";
 import { type BuiltQuery, randomId, stampId } from "./query.ts";
-import type { Receiver, Transport } from "./transport.ts";
+import { OwnLackError, type Receiver, type Transport } from "./transport.ts";
 
 /** Somebody sends what was not asked for: the socket is given up, and the question is better put over TCP. */
 export class FloodError extends Error {}
@@ -32,7 +32,8 @@ interface UdpSocket {
 const SHARED_ABOVE_PER_SECOND = 300;
 const SHARED_SOCKETS = 64;
 const SHARED_USES_MAX = 64;
-const SOCKETS_MAX = 256; // also where all of them wait for a server that is silent
+const SOCKETS_MAX = 256; // also where all of them wait for a server that is silent: then they serve more
+const USES_MAX = 4096; // an id that was taken back is not used again, so a socket must have an end
 const SOCKET_MS_MAX = 5000; // whoever looks for our open ports finds others by then
 const STRAYS_MAX = 16;
 
@@ -55,7 +56,8 @@ export function createUdpTransport({ host, port }: UpstreamAddress, wheel: Wheel
     return ++sentThisSecond > SHARED_ABOVE_PER_SECOND || sentLastSecond > SHARED_ABOVE_PER_SECOND;
   }
 
-  function choose(now: number): UdpSocket {
+  /** Undefined where so many queries are under way that none of the sockets may take one more. */
+  function choose(now: number): UdpSocket | undefined {
     const isShared = isBusy(now);
     if (!isShared && sockets.size < SOCKETS_MAX) {
       const ready = spare ?? open(now);
@@ -65,8 +67,8 @@ export function createUdpTransport({ host, port }: UpstreamAddress, wheel: Wheel
     const live = [...sockets].filter((each) => each.uses < SHARED_USES_MAX && now - each.madeAtMs < SOCKET_MS_MAX);
     const wanted = isShared ? SHARED_SOCKETS : SOCKETS_MAX;
     if (live.length < wanted && sockets.size < SOCKETS_MAX) return open(now);
-    const choice = live.length > 0 ? live : [...sockets];
-    return choice[randomInt(choice.length)] as UdpSocket;
+    const choice = live.length > 0 ? live : [...sockets].filter((each) => each.uses < USES_MAX);
+    return choice[randomInt(Math.max(1, choice.length))];
   }
 
   function open(now: number): UdpSocket {
@@ -170,7 +172,8 @@ export function createUdpTransport({ host, port }: UpstreamAddress, wheel: Wheel
 
   return {
     send(query, receiver) {
-      const socket = choose(nowMs());
+      const socket = isClosed ? undefined : choose(nowMs());
+      if (socket === undefined) return failLater(receiver, isClosed ? "closed" : "too many queries under way");
       if (spare === socket) spare = undefined;
       let id = randomId();
       while (socket.queries.has(id)) id = randomId();
@@ -186,7 +189,17 @@ export function createUdpTransport({ host, port }: UpstreamAddress, wheel: Wheel
     },
     close() {
       isClosed = true;
-      for (const socket of [...sockets]) failAll(socket, new Error("closed"));
+      for (const socket of [...sockets]) failAll(socket, new OwnLackError("closed"));
     },
+  };
+}
+
+function failLater(receiver: Receiver, message: string): () => void {
+  let isTakenBack = false;
+  process.nextTick(() => {
+    if (!isTakenBack) receiver.fail(new OwnLackError(message));
+  });
+  return () => {
+    isTakenBack = true;
   };
 }

@@ -1,16 +1,20 @@
 import { DgramAsPromised } from "dgram-as-promised";
 import dnsPacket from "dns-packet";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { OUTCOME_NO_DATA, OUTCOME_NO_NAME, TYPE_A } from "../../../assembly/layout.ts";
 import { startUpstream, type Upstream, type UpstreamOptions } from "../../../demo/upstream.ts";
+import { nowMs } from "../../../src/clock.ts";
 import { createCounters } from "../../../src/counters.ts";
 import { createLog } from "../../../src/log.ts";
 import { messageReader } from "../../../src/message.ts";
 import { addressesOf, namesOf, outcomeOf, ttlOf } from "../../../src/record.ts";
 import type { UpstreamAddress } from "../../../src/upstream/address.ts";
+import { createAsk } from "../../../src/upstream/ask.ts";
 import { createConnect } from "../../../src/upstream/connect.ts";
-import { createExchange } from "../../../src/upstream/exchange.ts";
+import { createExchange, type Exchange } from "../../../src/upstream/exchange.ts";
 import { createGroup, type Group } from "../../../src/upstream/group.ts";
+import { createHealth } from "../../../src/upstream/health.ts";
+import type { Server } from "../../../src/upstream/server.ts";
 import { loadWasm } from "../../../src/wasm.ts";
 import { createWheel } from "../../../src/wheel.ts";
 
@@ -285,5 +289,22 @@ describe("ask", () => {
     await socket.close();
     expect(ports.size).toBeGreaterThan(35);
     expect(ids.size).toBeGreaterThan(35);
+  });
+
+  it("goes on listening to a silent server when another has answered, to know how it is", async () => {
+    const takenBack: string[] = [];
+    const server = (text: string) => ({ text, health: createHealth(nowMs()) }) as unknown as Server;
+    const servers = [server("silent"), server("alive")];
+    const record = new Uint8Array(1);
+    const exchange: Exchange = ({ text, health }, _question, _isLate, ended) => {
+      health.asked(nowMs());
+      if (text === "alive") setImmediate(() => ended({ record }));
+      return () => void takenBack.push(text);
+    };
+    const options = { timeoutMs: 2500, wheel: createWheel(), counters: createCounters() };
+    const ask = createAsk({ order: () => servers, due: () => undefined, exchange, ...options });
+    expect(await ask({ name: "a.example", type: TYPE_A })).toEqual({ record });
+    expect(takenBack).toEqual([]);
+    await vi.waitFor(() => expect(takenBack).toEqual(["silent"]), 10_000);
   });
 });
