@@ -37,7 +37,12 @@ const USES_MAX = 4096; // an id that was taken back is not used again, so a sock
 const SOCKET_MS_MAX = 5000; // whoever looks for our open ports finds others by then
 const STRAYS_MAX = 16;
 
-export function createUdpTransport({ host, port }: UpstreamAddress, wheel: Wheel, counters: Counters): Transport {
+export function createUdpTransport(
+  { host, port }: UpstreamAddress,
+  wheel: Wheel,
+  counters: Counters,
+  { socketsMax = SOCKETS_MAX, usesMax = USES_MAX } = {},
+): Transport {
   const sockets = new Set<UdpSocket>();
   let spare: UdpSocket | undefined;
   let isClosed = false;
@@ -59,15 +64,15 @@ export function createUdpTransport({ host, port }: UpstreamAddress, wheel: Wheel
   /** Undefined where so many queries are under way that none of the sockets may take one more. */
   function choose(now: number): UdpSocket | undefined {
     const isShared = isBusy(now);
-    if (!isShared && sockets.size < SOCKETS_MAX) {
+    if (!isShared && sockets.size < socketsMax) {
       const ready = spare ?? open(now);
       spare = undefined;
       return ready;
     }
     const live = [...sockets].filter((each) => each.uses < SHARED_USES_MAX && now - each.madeAtMs < SOCKET_MS_MAX);
-    const wanted = isShared ? SHARED_SOCKETS : SOCKETS_MAX;
-    if (live.length < wanted && sockets.size < SOCKETS_MAX) return open(now);
-    const choice = live.length > 0 ? live : [...sockets].filter((each) => each.uses < USES_MAX);
+    const wanted = isShared ? SHARED_SOCKETS : socketsMax;
+    if (live.length < wanted && sockets.size < socketsMax) return open(now);
+    const choice = live.length > 0 ? live : [...sockets].filter((each) => each.uses < usesMax);
     return choice[randomInt(Math.max(1, choice.length))];
   }
 
@@ -136,7 +141,7 @@ export function createUdpTransport({ host, port }: UpstreamAddress, wheel: Wheel
     const isShared = sentThisSecond > SHARED_ABOVE_PER_SECOND || sentLastSecond > SHARED_ABOVE_PER_SECOND;
     if (!isWorn && isShared) return;
     retire(socket);
-    if (spare === undefined && !isClosed && sockets.size < SOCKETS_MAX) spare = open(nowMs());
+    if (spare === undefined && !isClosed && sockets.size < socketsMax) spare = open(nowMs());
   }
 
   /** What nobody uses is not left open. */

@@ -147,6 +147,31 @@ describe("the published file", () => {
     expect(heartbeatIn(file())).toBe(first + 750n);
   });
 
+  it("gives way to an empty one of another view, which goes on being published", () => {
+    const { renew, keep, finds, wasm, log } = started({ upstreams: "udp 192.0.2.1:53" });
+    keep("a.example");
+    const last = fs.openSync(tablePath, "r");
+    const epoch = file().subarray(layout.HEADER_EPOCH, layout.HEADER_EPOCH + layout.EPOCH_BYTES);
+    renew("udp 192.0.2.2:53");
+    const retired = Buffer.alloc(layout.HEADER_BYTES);
+    fs.readSync(last, retired, 0, retired.length, 0);
+    fs.closeSync(last);
+    expect([stateIn(retired), stateIn(file())]).toEqual([layout.STATE_RETIRED, layout.STATE_LIVE]);
+    expect(file().toString("latin1", layout.HEADER_UPSTREAMS + 2)).toMatch(/^udp 192\.0\.2\.2:53\0/);
+    expect(file().subarray(layout.HEADER_EPOCH, layout.HEADER_EPOCH + layout.EPOCH_BYTES)).not.toEqual(epoch);
+    expect([finds("a.example"), wasm.usedCount()]).toEqual([false, 0]);
+    expect(
+      file()
+        .subarray(layout.HEADER_BYTES)
+        .every((byte) => byte === 0),
+    ).toBe(true);
+    keep("b.example");
+    expect(file().equals(Buffer.from(wasm.image))).toBe(true);
+    expect(fs.readdirSync(directory)).toEqual(["cache.table"]);
+    expect(log).toEqual([]);
+    wasm.check();
+  });
+
   it("is left live and as it is by a stop", () => {
     const one = started();
     one.keep("a.example");
