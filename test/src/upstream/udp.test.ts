@@ -13,11 +13,16 @@ const USES_MAX = 100;
 let silent: ReturnType<typeof DgramAsPromised.createSocket>;
 let transport: Transport;
 let ports: Set<number>;
+let received: number;
 
 beforeEach(async () => {
   silent = DgramAsPromised.createSocket("udp4");
   ports = new Set();
-  silent.socket.on("message", (_message, from) => void ports.add(from.port));
+  received = 0;
+  silent.socket.on("message", (_message, from) => {
+    received++;
+    ports.add(from.port);
+  });
   const { port } = await silent.bind({ address: "127.0.0.1", port: 0 });
   transport = createUdpTransport({ transport: "udp", host: "127.0.0.1", port }, createWheel(), createCounters(), {
     socketsMax: SOCKETS_MAX,
@@ -39,10 +44,7 @@ function send(errors: Error[] = []): () => void {
 describe("the sockets to a server", () => {
   it("are no more than they may be, however many queries wait for it", async () => {
     for (let i = 0; i < 300; i++) send();
-    await vi.waitFor(() => expect(ports.size).toBeGreaterThan(1));
-    const queries = Array.from({ length: 300 }, query);
-    for (const each of queries) transport.send(each, { receive: () => true, fail: () => undefined });
-    await new Promise((resolve) => setImmediate(resolve));
+    await vi.waitFor(() => expect(received).toBeGreaterThan(100));
     expect(ports.size).toBeLessThanOrEqual(SOCKETS_MAX);
   });
 
