@@ -11,11 +11,13 @@ import { type ContenderName, startContenders } from "./contenders.ts";
 import { cores } from "./cores.ts";
 import { hits } from "./hits.ts";
 import { buildLookups, type Libc } from "./lookups.ts";
+import { loss } from "./loss.ts";
 import { machineText } from "./machine.ts";
 import { type Findings, type Goal, goalsText, sectionText } from "./report.ts";
 import { SEARCH_LIST, search } from "./search.ts";
 import type { Setting } from "./setting.ts";
 import { sizes } from "./sizes.ts";
+import { throughput } from "./throughput.ts";
 import { work } from "./work.ts";
 
 interface Part {
@@ -31,6 +33,8 @@ const PARTS: Readonly<Record<string, Part>> = {
   cores: { contenders: WARM, run: cores },
   sizes: { contenders: [], run: sizes },
   cold: { contenders: ["upstream itself", "client.so", "unbound", "dnsmasq"], run: cold },
+  throughput: { contenders: ["client.so", "upstream itself", "unbound", "dnsmasq"], run: throughput },
+  loss: { contenders: [], run: loss },
   search: {
     contenders: ["client.so", "nscd", "unbound", "dnsmasq", "upstream itself"],
     resolvConf: SEARCH_LIST,
