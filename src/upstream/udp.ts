@@ -132,11 +132,12 @@ export function createUdpTransport(
     if (!socket.queries.get(id)) return;
     socket.queries.set(id, null);
     socket.underWay--;
-    if (socket.underWay === 0) rest(socket);
+    if (socket.underWay === 0) setImmediate(rest, socket); // the answer goes out first
   }
 
   /** What has served is not used again, unless many are. */
   function rest(socket: UdpSocket): void {
+    if (socket.underWay > 0 || socket.isRetired) return;
     const isWorn = socket.uses >= SHARED_USES_MAX || nowMs() - socket.madeAtMs >= SOCKET_MS_MAX;
     const isShared = sentThisSecond > SHARED_ABOVE_PER_SECOND || sentLastSecond > SHARED_ABOVE_PER_SECOND;
     if (!isWorn && isShared) return;

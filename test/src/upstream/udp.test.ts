@@ -54,6 +54,7 @@ describe("the sockets to a server", () => {
     await vi.waitFor(() => expect(errors).toHaveLength(1));
     expect(errors[0]).toBeInstanceOf(OwnLackError);
     for (const takeBack of held) takeBack();
+    await new Promise((resolve) => setImmediate(resolve));
     send(errors);
     await new Promise((resolve) => setImmediate(resolve));
     expect(errors).toHaveLength(1);
