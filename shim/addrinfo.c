@@ -118,6 +118,11 @@ void addrinfo_free(struct addrinfo *info) {
     if (!info)
         return; /* musl would crash */
     void (*libc)(struct addrinfo *) = real(REAL_FREEADDRINFO);
+    if (!libc_is_whole()) {
+        if (libc)
+            libc(info);
+        return;
+    }
     bool glibc = on_glibc();
     while (!glibc && info && is_own(info))
         if (!(info = free_own(info)))

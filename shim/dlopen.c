@@ -1,5 +1,5 @@
-/* dlopen without RTLD_DEEPBIND, in PHP. Up to 8.4 it loads its extensions with that bit on glibc, and then the
- * libraries that they bring along (libcurl, libpq) bind to libc's lookups past any preload. */
+/* dlopen without RTLD_DEEPBIND, in PHP, whatever its program is called. Up to 8.4 it loads its extensions with that bit
+ * on glibc, and then the libraries that they bring along (libcurl, libpq) bind to libc's lookups past any preload. */
 #include "lookup.h"
 #include <dlfcn.h>
 #include <stdatomic.h>
@@ -21,13 +21,18 @@ static void *open_nothing(const char *file, int flags) {
 
 static bool is_php(const char *path) {
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-    static const char *const SERVERS[] = {"apache2", "httpd"};
+    static const char *const SERVERS[] = {"apache2", "httpd"}; /* httpd-foo may be anything */
+    static const char *const BEGINNINGS[] = {"php",           "lsphp", "frankenphp", "litespeed",
+                                             "openlitespeed", "unitd", "uwsgi"};
     for (size_t i = 0; i < sizeof SERVERS / sizeof *SERVERS; i++) {
         size_t length = strlen(SERVERS[i]);
         if (strncmp(name, SERVERS[i], length) == 0 && (!name[length] || strcmp(name + length, DELETED) == 0))
             return true;
     }
-    return strncmp(name, "php", 3) == 0;
+    for (size_t i = 0; i < sizeof BEGINNINGS / sizeof *BEGINNINGS; i++)
+        if (strncmp(name, BEGINNINGS[i], strlen(BEGINNINGS[i])) == 0)
+            return true;
+    return false;
 }
 
 OWN_FRAME static bool runs_php(void) {
@@ -63,13 +68,17 @@ struct way {
 
 __attribute__((used)) static struct way dlopen_way(const char *file, int flags) {
     (void)file;
-    struct guard guard = guard_enter();
+    bool is_whole = libc_is_whole();
+    struct guard guard = {0};
+    if (is_whole)
+        guard = guard_enter();
     struct way way = {(void *(*)(const char *, int))real(REAL_DLOPEN), flags};
     if (!way.function) /* a glibc program from before 2.34 without libdl: it had a weak reference at most */
         way.function = open_nothing;
-    else if ((flags & RTLD_DEEPBIND) && clears_deepbind())
+    else if (is_whole && (flags & RTLD_DEEPBIND) && clears_deepbind())
         way.flags = flags & ~RTLD_DEEPBIND;
-    guard_leave(guard);
+    if (is_whole)
+        guard_leave(guard);
     return way;
 }
 

@@ -67,7 +67,7 @@ struct thread_resolver {
 #define RES_NO_AAAA 0x8000000ul
 #define RES_SEARCH_MAX 6
 
-extern struct thread_resolver *__res_state(void) __attribute__((weak));
+extern struct thread_resolver *__res_state(void);
 
 /* Does the thread's search list, as much of it as fits there, begin as the file's does? An empty domain is old glibc's
  * way to say that there is none. */

@@ -182,6 +182,8 @@ OWN_FRAME static int resolve(struct question *question, struct request *request,
 }
 
 static int from_cache(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **result) {
+    if (!libc_is_whole())
+        return TO_LIBC;
     int errno_before = errno;
     struct question question;
     struct request request;
@@ -202,7 +204,7 @@ EXPORT int getaddrinfo(const char *restrict node, const char *restrict service, 
     int (*libc)(const char *, const char *, const struct addrinfo *, struct addrinfo **) = real(REAL_GETADDRINFO);
     if (libc)
         return libc(node, service, hints, result);
-    errno = ENOSYS;
+    no_libc();
     return EAI_SYSTEM;
 }
 

@@ -43,7 +43,7 @@ static int from_cache(const void *address, socklen_t length, int family, const s
                       _Atomic uint64_t *writer, struct hostent **found, int *h_error) {
     struct question question;
     *found = NULL;
-    if (!address || !((family == AF_INET && length == 4) || (family == AF_INET6 && length == 16)))
+    if (!libc_is_whole() || !address || !((family == AF_INET && length == 4) || (family == AF_INET6 && length == 16)))
         return TO_LIBC;
     int outcome = name_find(family, address, &question);
     if (outcome == TO_LIBC)
@@ -100,6 +100,6 @@ EXPORT struct hostent *gethostbyaddr(const void *address, socklen_t length, int 
     struct hostent *(*libc)(const void *, socklen_t, int) = real(REAL_GETHOSTBYADDR);
     if (libc)
         return libc(address, length, family);
-    h_errno = NO_RECOVERY;
+    no_libc();
     return NULL;
 }

@@ -76,10 +76,12 @@ OWN_FRAME static int resolve(struct question *question, int family, const struct
 }
 
 static int from_cache(const char *name, int family, const struct place *place, struct hostent **found, int *h_error) {
+    *found = NULL;
+    if (!libc_is_whole())
+        return TO_LIBC;
     int errno_before = errno;
     struct question question;
     int error = TO_LIBC;
-    *found = NULL;
     if ((family == AF_INET || family == AF_INET6) && eligible(name, &question) &&
         !(family == AF_INET6 && question.no_aaaa))
         error = resolve(&question, family, place, found, h_error);
@@ -96,6 +98,8 @@ struct static_place {
 };
 
 static bool from_cache_static(const char *name, int family, struct static_place *own, struct hostent **found) {
+    if (!libc_is_whole())
+        return false;
     int h_error = h_errno;
     const struct place place = {&own->host, own->buffer, sizeof own->buffer, &own->writer};
     int error = from_cache(name, family, &place, found, &h_error);
@@ -105,7 +109,7 @@ static bool from_cache_static(const char *name, int family, struct static_place 
     return true;
 }
 
-static int no_libc(struct hostent **result, int *h_error) {
+static int fail_alone(struct hostent **result, int *h_error) {
     *result = NULL;
     *h_error = NO_RECOVERY;
     return ENOSYS;
@@ -118,7 +122,7 @@ EXPORT int gethostbyname2_r(const char *restrict name, int family, struct hosten
     if (error == TO_LIBC) {
         int (*libc)(const char *, int, struct hostent *, char *, size_t, struct hostent **, int *) =
             real(REAL_GETHOSTBYNAME2_R);
-        return libc ? libc(name, family, host, buffer, size, result, h_error) : no_libc(result, h_error);
+        return libc ? libc(name, family, host, buffer, size, result, h_error) : fail_alone(result, h_error);
     }
     *result = found;
     return error;
@@ -131,7 +135,7 @@ EXPORT int gethostbyname_r(const char *restrict name, struct hostent *restrict h
     if (error == TO_LIBC) {
         int (*libc)(const char *, struct hostent *, char *, size_t, struct hostent **, int *) =
             real(REAL_GETHOSTBYNAME_R);
-        return libc ? libc(name, host, buffer, size, result, h_error) : no_libc(result, h_error);
+        return libc ? libc(name, host, buffer, size, result, h_error) : fail_alone(result, h_error);
     }
     *result = found;
     return error;
@@ -145,7 +149,7 @@ EXPORT struct hostent *gethostbyname2(const char *name, int family) {
     struct hostent *(*libc)(const char *, int) = real(REAL_GETHOSTBYNAME2);
     if (libc)
         return libc(name, family);
-    h_errno = NO_RECOVERY;
+    no_libc();
     return NULL;
 }
 
@@ -157,6 +161,6 @@ EXPORT struct hostent *gethostbyname(const char *name) {
     struct hostent *(*libc)(const char *) = real(REAL_GETHOSTBYNAME);
     if (libc)
         return libc(name);
-    h_errno = NO_RECOVERY;
+    no_libc();
     return NULL;
 }

@@ -29,10 +29,10 @@ EXPORT int getnameinfo(const struct sockaddr *restrict address, socklen_t length
     struct question question;
     int (*libc)(const struct sockaddr *, socklen_t, char *, socklen_t, char *, socklen_t, int) = real(REAL_GETNAMEINFO);
     if (!libc) {
-        errno = ENOSYS;
+        no_libc();
         return EAI_SYSTEM;
     }
-    int outcome = host && host_size > 0 ? look(address, length, flags, &question) : TO_LIBC;
+    int outcome = libc_is_whole() && host && host_size > 0 ? look(address, length, flags, &question) : TO_LIBC;
     if (outcome == NW_OUTCOME_TEMPORARY && on_glibc() && !glibc_since(24)) /* it may take that for a lack of a name */
         outcome = TO_LIBC;
     if (outcome == TO_LIBC)

@@ -5,8 +5,6 @@
 #include <errno.h>
 #include <pthread.h>
 
-#pragma weak pthread_setcanceltype /* absent from a glibc program without threads, before 2.34 */
-
 struct guard guard_enter(void) {
     struct guard guard = {errno, PTHREAD_CANCEL_DEFERRED};
     if (pthread_setcanceltype)

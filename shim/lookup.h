@@ -9,6 +9,7 @@
 #define NAMEWELL_LOOKUP_H
 
 #include "layout.h"
+#include "libc.h"
 #include <netdb.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -28,6 +29,10 @@ _Static_assert(sizeof(void *) == 8, "x86-64 and arm64 only");
 
 /* Our own verdict of a call, beside the EAI_* codes (small negative numbers) and 0: the real function shall answer. */
 #define TO_LIBC 0x4e57
+
+/* libc.c */
+bool libc_is_whole(void);
+void no_libc(void);
 
 /* claim.c: so that not all do the same work at once. It protects no data: a claim may be taken over, and then two are
  * at it; what they write has to stand that. */

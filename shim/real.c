@@ -7,9 +7,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#pragma weak dlsym
-
-extern const char *gnu_get_libc_version(void) __attribute__((weak));
+extern const char *gnu_get_libc_version(void);
 
 static const struct {
     const char *name;
@@ -68,42 +66,43 @@ static void *find_by_sysv_hash(const struct table *table, const char *name) {
     return NULL;
 }
 
-/* glibc writes addresses into a loaded dynamic section, musl leaves offsets there. */
-static const void *pointer_in(const struct dl_phdr_info *info, const ElfW(Dyn) * entry) {
-    uintptr_t value = entry->d_un.d_ptr;
-    return (const void *)(value < info->dlpi_addr ? info->dlpi_addr + value : value);
+static bool holds(const struct dl_phdr_info *info, uintptr_t address) {
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+        if (segment->p_type == PT_LOAD && address - info->dlpi_addr - segment->p_vaddr < segment->p_memsz)
+            return true;
+    }
+    return false;
+}
+
+/* glibc writes addresses into a loaded dynamic section, musl leaves offsets there, and nobody relocates that of a vDSO,
+ * which may be linked at an address that nothing lies at (gVisor, Linux before 3.15). NULL for what leads nowhere. */
+static const void *pointer_in(const struct dl_phdr_info *info, uintptr_t value) {
+    uintptr_t moved = info->dlpi_addr + value;
+    return (const void *)(holds(info, value) ? value : holds(info, moved) ? moved : 0);
 }
 
 static void *find_in_object(const struct dl_phdr_info *info, const char *name) {
     struct table table = {.base = info->dlpi_addr};
     const ElfW(Dyn) *dynamic = NULL;
     for (int i = 0; i < info->dlpi_phnum; i++)
-        if (info->dlpi_phdr[i].p_type == PT_DYNAMIC)
+        if (info->dlpi_phdr[i].p_type == PT_DYNAMIC && holds(info, info->dlpi_addr + info->dlpi_phdr[i].p_vaddr))
             dynamic = (const ElfW(Dyn) *)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr);
     for (; dynamic && dynamic->d_tag != DT_NULL; dynamic++) {
         if (dynamic->d_tag == DT_SYMTAB)
-            table.symbols = pointer_in(info, dynamic);
+            table.symbols = pointer_in(info, dynamic->d_un.d_ptr);
         else if (dynamic->d_tag == DT_STRTAB)
-            table.strings = pointer_in(info, dynamic);
+            table.strings = pointer_in(info, dynamic->d_un.d_ptr);
         else if (dynamic->d_tag == DT_GNU_HASH)
-            table.gnu_hash = pointer_in(info, dynamic);
+            table.gnu_hash = pointer_in(info, dynamic->d_un.d_ptr);
         else if (dynamic->d_tag == DT_HASH)
-            table.sysv_hash = pointer_in(info, dynamic);
+            table.sysv_hash = pointer_in(info, dynamic->d_un.d_ptr);
         else if (dynamic->d_tag == DT_VERSYM)
-            table.versions = pointer_in(info, dynamic);
+            table.versions = pointer_in(info, dynamic->d_un.d_ptr);
     }
     if (!table.symbols || !table.strings)
         return NULL;
     return table.gnu_hash ? find_by_gnu_hash(&table, name) : table.sysv_hash ? find_by_sysv_hash(&table, name) : NULL;
-}
-
-static bool holds(const struct dl_phdr_info *info, const void *address) {
-    for (int i = 0; i < info->dlpi_phnum; i++) {
-        const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
-        if (segment->p_type == PT_LOAD && (uintptr_t)address - info->dlpi_addr - segment->p_vaddr < segment->p_memsz)
-            return true;
-    }
-    return false;
 }
 
 struct search {
@@ -115,7 +114,7 @@ struct search {
 static int search_object(struct dl_phdr_info *info, size_t size, void *argument) {
     (void)size;
     struct search *search = argument;
-    if (holds(info, FUNCTIONS))
+    if (holds(info, (uintptr_t)FUNCTIONS))
         search->passed_ourselves = true;
     else if (search->passed_ourselves)
         search->found = find_in_object(info, search->name);
@@ -128,6 +127,8 @@ static void *find_next(const char *name, void *hook) {
     if (next && next != hook)
         return next;
 #endif
+    if (!libc_is_whole())
+        return NULL;
     struct search search = {.name = name};
     dl_iterate_phdr(search_object, &search);
     return search.found == hook ? NULL : search.found;
@@ -201,7 +202,7 @@ struct gap {
 static int search_gap(struct dl_phdr_info *info, size_t size, void *argument) {
     (void)size;
     struct gap *gap = argument;
-    if (holds(info, FUNCTIONS)) {
+    if (holds(info, (uintptr_t)FUNCTIONS)) {
         gap->passed_ourselves = true;
         return 0;
     }
@@ -235,6 +236,8 @@ bool libc_is_next(void) {
  * own linking on musl), the first lookup does it all the same. The environment is left for later: before glibc 2.32 it
  * may not be there yet. */
 __attribute__((constructor)) static void find_all(void) {
+    if (!libc_is_whole())
+        return;
     for (enum real function = 0; function < REAL_COUNT; function++)
         real(function);
     which_libc();

@@ -16,8 +16,11 @@ const [RTLD_NOW, RTLD_DEEPBIND] = [2, 8];
 
 const CLEARED = "the opener's\n"; // whose function a library calls that has one of the same name
 const DEEPLY_BOUND = "its own\n";
-const PHP_NAMES = ["php", "php8.2", "php-fpm7.4", "php-cgi", "phpdbg", "apache2", "httpd"];
-const OTHER_NAMES = ["ruby", "xphp", "apache", "apache2x", "httpd-x", "opener"];
+const PHP_NAMES = [
+  ...["php", "php8.2", "php-fpm7.4", "php-cgi", "phpdbg", "apache2", "httpd"],
+  ...["frankenphp", "lsphp", "lsphp81", "litespeed", "openlitespeed", "unitd", "uwsgi", "uwsgi-core"],
+];
+const OTHER_NAMES = ["ruby", "xphp", "apache", "apache2x", "httpd-x", "unit", "lsof", "opener"];
 
 let directory: string;
 beforeAll(() => {

@@ -24,6 +24,10 @@ void *real(enum real function) {
     return NULL;
 }
 
+bool libc_is_whole(void) {
+    return true;
+}
+
 bool on_glibc(void) {
     return true;
 }
