@@ -1,6 +1,7 @@
 /* Whether the cache may answer for a name at all, and what a negative answer is worth then. In doubt: no. */
 #include "lookup.h"
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
 
 static char lower(char byte) {
@@ -148,7 +149,7 @@ bool eligible(const char *name, struct question *question) {
         return false;
     question->own_order = false;
     if (on_glibc()) {
-        if (!facts.switches.plain || (facts.switches.local && dots == 0) || (user->has_aliases && dots == 0) ||
+        if (!facts.switches.plain || (facts.switches.local && dots == 0) || (dots == 0 && getenv("HOSTALIASES")) ||
             resolver_changed(&facts.resolver, question))
             return false;
         question->own_order = facts.switches.own_order;

@@ -117,6 +117,18 @@ void *mmap(void *at, size_t length, int protection, int flags, int fd, off_t off
     return (void *)CALL(SYS_mmap, at, length, protection, flags, fd, offset);
 }
 
+int munmap(void *at, size_t length) {
+    return (int)CALL(SYS_munmap, at, length, 0, 0, 0, 0);
+}
+
+int mprotect(void *at, size_t length, int protection) {
+    return (int)CALL(SYS_mprotect, at, length, protection, 0, 0, 0);
+}
+
+int munlock(const void *at, size_t length) {
+    return (int)CALL(SYS_munlock, at, length, 0, 0, 0, 0);
+}
+
 int getrlimit(__rlimit_resource_t resource, struct rlimit *limit) {
     return (int)CALL(SYS_prlimit64, 0, resource, NULL, limit, 0, 0);
 }

@@ -43,21 +43,19 @@ void release(_Atomic uint64_t *holder);
 bool await_claimant(_Atomic uint64_t *holder, int *waited_ms);
 bool take(_Atomic uint64_t *writing_since, uint64_t now);
 
-/* settings.c: what the environment and our own place say; read once */
+/* settings.c: what the environment and our own place say, as the process was started */
 #define BYPASS_BYTES 4096
 #define SOCKET_PATH_BYTES 108
-#define VARIABLE_BYTES 512
 struct settings {
     bool off;
-    bool has_aliases;                                  /* glibc: HOSTALIASES */
     enum { BY_PROGRAM, ALWAYS, NEVER } clear_deepbind; /* dlopen.c */
     char socket_path[SOCKET_PATH_BYTES];
     char table_path[SOCKET_PATH_BYTES + 3];
     char bypass[BYPASS_BYTES];
-    char local_domain[VARIABLE_BYTES], resolver_options[VARIABLE_BYTES]; /* glibc: LOCALDOMAIN, RES_OPTIONS */
 };
 const struct settings *settings(void);
 const char *own_socket(void);
+void settings_begin(char **environment);
 void settings_read(struct settings *into, const char *(*get)(const char *), bool secure);
 
 /* real.c: the functions that we stand in front of, and which libc they are of */
@@ -156,7 +154,7 @@ void hosts_read(struct words *, struct hosts *);
 bool hosts_has(const struct hosts *, uint64_t hash);
 void resolvconf_default(struct resolver *);
 void resolvconf_read(struct words *, struct resolver *, struct domains *);
-void resolvconf_finish(struct resolver *, struct domains *, const char *own_domain);
+void resolvconf_finish(struct resolver *, struct domains *);
 void nsswitch_read(struct words *, struct switches *);
 void hostconf_read(struct words *, struct switches *);
 void gaiconf_read(struct words *, struct switches *);

@@ -121,6 +121,19 @@ static bool leaves_room(size_t bytes) {
            (limit.rlim_cur == RLIM_INFINITY || bytes <= limit.rlim_cur / LIMIT_SHARE);
 }
 
+/* A process that locks all its memory to come (mlockall) locks the map as well, out of an allowance that its own memory
+ * is to come from: given back. Before anybody can look at it, or all of it would be read for the lock's sake. */
+static void *map_new(int fd, size_t bytes) {
+    void *base = leaves_room(bytes) ? mmap(NULL, bytes, PROT_NONE, MAP_SHARED, fd, 0) : MAP_FAILED;
+    if (base == MAP_FAILED)
+        return NULL;
+    munlock(base, bytes);
+    if (mprotect(base, bytes, PROT_READ) == 0)
+        return base;
+    munmap(base, bytes);
+    return NULL;
+}
+
 /* A place for a table of that many sets: one that was used for another before, or a new one. */
 static struct map *map_file(int fd, uint32_t set_count) {
     size_t bytes = NW_HEADER_BYTES + (size_t)set_count * NW_SET_BYTES;
@@ -129,15 +142,17 @@ static struct map *map_file(int fd, uint32_t set_count) {
         struct map *map = &maps[i];
         if (map != used && map->base && map->bytes == bytes) {
             void *base = (void *)(uintptr_t)map->base;
-            if (mmap(base, bytes, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0) == base)
+            if (mmap(base, bytes, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0) == base) {
+                munlock(base, bytes);
                 return map;
+            }
             map->bytes = 0; /* it may be a hole by now, and somebody else's: never used again */
             return NULL;
         }
         if (map->base || atomic_exchange(&map->taken, true))
             continue;
-        void *base = leaves_room(bytes) ? mmap(NULL, bytes, PROT_READ, MAP_SHARED, fd, 0) : MAP_FAILED;
-        if (base == MAP_FAILED) {
+        void *base = map_new(fd, bytes);
+        if (!base) {
             atomic_store(&map->taken, false);
             return NULL;
         }
@@ -151,9 +166,11 @@ static struct map *map_file(int fd, uint32_t set_count) {
 
 static void use(struct map *map) {
     struct map *old = atomic_exchange(&current, map);
-    if (old && old != map) /* lets the old file's memory go */
-        mmap((void *)(uintptr_t)old->base, old->bytes, PROT_READ,
-             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
+    if (!old || old == map)
+        return;
+    void *base = (void *)(uintptr_t)old->base; /* lets the old file's memory go */
+    mmap(base, old->bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
+    munlock(base, old->bytes);
 }
 
 /* fstat() is no symbol of glibc before 2.33. */

@@ -233,9 +233,9 @@ bool libc_is_next(void) {
 
 /* Done while the process has one thread. Later the loader's locks may be held: by a thread that loads a library whose
  * constructor waits for our lookup, or, in a forked child, by a thread that is no more. Where no constructor runs (Go's
- * own linking on musl), the first lookup does it all the same. The environment is left for later: before glibc 2.32 it
- * may not be there yet. */
-__attribute__((constructor)) static void find_all(void) {
+ * own linking on musl), the first lookup does it all the same. */
+__attribute__((constructor)) static void find_all(int count, char **arguments, char **environment) {
+    (void)count, (void)arguments;
     if (!libc_is_whole())
         return;
     for (enum real function = 0; function < REAL_COUNT; function++)
@@ -243,4 +243,5 @@ __attribute__((constructor)) static void find_all(void) {
     which_libc();
     libc_is_next();
     own_socket();
+    settings_begin(environment);
 }

@@ -3,7 +3,9 @@
  * application has set others. */
 #include "lookup.h"
 #include <arpa/inet.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 
 #define NDOTS_MAX 15
 
@@ -128,22 +130,52 @@ void resolvconf_read(struct words *words, struct resolver *resolver, struct doma
     }
 }
 
-/* What is not in the file: the environment's part, and without any search list this machine's own domain. */
-OWN_FRAME void resolvconf_finish(struct resolver *resolver, struct domains *domains, const char *own_domain) {
-    const struct settings *user = settings();
-    if (!on_glibc() || !user)
-        return;
+/* Environment variables by which glibc gives other answers than the container's files say. */
+static const char *const ODD_VARIABLES[] = {"RESOLV_HOST_CONF", "RESOLV_REORDER", "RESOLV_OVERRIDE_TRIM_DOMAINS"};
+
+/* False when there is more of it than we read: half of it would be worse than none. */
+static bool read_variable(const char *text, struct words *words) {
+    if (text && strlen(text) >= sizeof words->buffer)
+        return false;
+    words_of(words, text ? text : "");
+    return true;
+}
+
+static void read_environment(struct resolver *resolver, struct domains *domains) {
+    const char *domain = getenv("LOCALDOMAIN");
     struct words words;
     char word[WORD_BYTES];
-    for (words_of(&words, user->resolver_options); next_word(&words, word);)
-        read_option(word, resolver);
-    if (user->local_domain[0]) {
-        clear_search(resolver);
-        for (words_of(&words, user->local_domain); next_word(&words, word);)
-            add_domain(resolver, domains, word);
-        if (strchr(" \t", user->local_domain[0]) || resolver->domain_count == 0) /* begins with an empty domain */
-            resolver->odd_search = true;
-    } else if (resolver->domain_count == 0 && !resolver->odd_search && own_domain[0]) {
-        add_domain(resolver, domains, own_domain);
+    for (size_t i = 0; i < sizeof ODD_VARIABLES / sizeof *ODD_VARIABLES; i++)
+        resolver->changes_answers |= getenv(ODD_VARIABLES[i]) != NULL;
+    if ((domain && !domain[0]) || !read_variable(getenv("RES_OPTIONS"), &words)) {
+        resolver->changes_answers = true;
+        return;
     }
+    while (next_word(&words, word))
+        read_option(word, resolver);
+    if (!domain)
+        return;
+    resolver->changes_answers |= !read_variable(domain, &words);
+    clear_search(resolver);
+    while (next_word(&words, word))
+        add_domain(resolver, domains, word);
+    if (strchr(" \t", domain[0]) || resolver->domain_count == 0) /* begins with an empty domain */
+        resolver->odd_search = true;
+}
+
+/* The domain of this machine's name, which is glibc's search list where there is no other. */
+OWN_FRAME static void add_own_domain(struct resolver *resolver, struct domains *domains) {
+    struct utsname machine;
+    const char *dot = uname(&machine) == 0 ? strchr(machine.nodename, '.') : NULL;
+    if (dot && dot[1])
+        add_domain(resolver, domains, dot + 1);
+}
+
+/* What is not in the file. As libc does, whenever the file is read. */
+OWN_FRAME void resolvconf_finish(struct resolver *resolver, struct domains *domains) {
+    if (!on_glibc())
+        return;
+    read_environment(resolver, domains);
+    if (resolver->domain_count == 0 && !resolver->odd_search)
+        add_own_domain(resolver, domains);
 }

@@ -1,5 +1,6 @@
-/* The client's settings: DNS_CACHE_OFF=1, DNS_CACHE_DIR, DNS_CACHE_BYPASS, DNS_CACHE_CLEAR_DEEPBIND. Read once, at the
- * first lookup or dlopen with RTLD_DEEPBIND. */
+/* The client's settings: DNS_CACHE_OFF=1, DNS_CACHE_DIR, DNS_CACHE_BYPASS, DNS_CACHE_CLEAR_DEEPBIND. As they stood when
+ * the process was started, since daemons empty their environment before their first lookup (php-fpm's workers, nginx,
+ * sshd); where no constructor runs, as they stand at the first lookup or dlopen with RTLD_DEEPBIND. */
 #include "lookup.h"
 #include <link.h>
 #include <stdatomic.h>
@@ -16,9 +17,6 @@ _Static_assert(SOCKET_PATH_BYTES == sizeof(((struct sockaddr_un *)0)->sun_path),
 _Static_assert(sizeof(((struct settings *)0)->table_path) == SOCKET_PATH_BYTES - sizeof SOCKET_NAME + sizeof TABLE_NAME,
                "whatever directory fits the one fits the other");
 
-/* Environment variables by which glibc's resolver gives other answers than the container's files say. */
-static const char *const LIBC_ONLY[] = {"RESOLV_HOST_CONF", "RESOLV_REORDER", "RESOLV_OVERRIDE_TRIM_DOMAINS"};
-
 static int own_object(struct dl_phdr_info *info, size_t size, void *path) {
     (void)size;
     uintptr_t here = (uintptr_t)&own_object;
@@ -30,15 +28,6 @@ static int own_object(struct dl_phdr_info *info, size_t size, void *path) {
         }
     }
     return 0;
-}
-
-/* False when it is longer than we keep. */
-static bool copy_variable(char into[VARIABLE_BYTES], const char *value) {
-    size_t length = value ? strlen(value) : 0;
-    if (length >= VARIABLE_BYTES)
-        return false;
-    memcpy(into, value ? value : "", length);
-    return true;
 }
 
 /* Puts `directory`, made absolute, and the socket's name in `into`; leaves it empty when that does not fit. */
@@ -82,16 +71,6 @@ void settings_read(struct settings *into, const char *(*get)(const char *), bool
         into->off = true;
         return;
     }
-    for (size_t i = 0; i < sizeof LIBC_ONLY / sizeof *LIBC_ONLY && on_glibc(); i++)
-        if (get(LIBC_ONLY[i]))
-            into->off = true;
-    if (on_glibc()) {
-        const char *domain = get("LOCALDOMAIN");
-        into->has_aliases = get("HOSTALIASES") != NULL;
-        if ((domain && !domain[0]) || !copy_variable(into->local_domain, domain) ||
-            !copy_variable(into->resolver_options, get("RES_OPTIONS")))
-            into->off = true; /* half of it would be worse than none */
-    }
     if (!libc_is_next())
         into->off = true;
     const char *clear = get("DNS_CACHE_CLEAR_DEEPBIND");
@@ -118,17 +97,14 @@ void settings_read(struct settings *into, const char *(*get)(const char *), bool
     memcpy(into->table_path + length_of_directory, TABLE_NAME, sizeof TABLE_NAME);
 }
 
-static const char *environment(const char *name) {
-    return getenv(name);
-}
-
 /* Each writer has a place of its own: whoever was stopped in the midst of it may go on when another has taken his claim
  * over, or is left behind in the parent of a fork. */
 #define PLACES 3
 static struct settings places[PLACES];
 static const struct settings *_Atomic the_settings;
 
-static bool read_into_free_place(void) {
+/* False where all are taken, which a process comes to only by throwing its readers out with siglongjmp. */
+static bool read_into_free_place(const char *(*get)(const char *)) {
     static _Atomic uint32_t taken;
     uint32_t place = atomic_fetch_add(&taken, 1);
     if (place >= PLACES) {
@@ -136,22 +112,46 @@ static bool read_into_free_place(void) {
         return false;
     }
     const struct settings *none = NULL;
-    settings_read(&places[place], environment, getauxval(AT_SECURE) != 0);
+    settings_read(&places[place], get, getauxval(AT_SECURE) != 0);
     atomic_compare_exchange_strong(&the_settings, &none, &places[place]);
     return true;
 }
 
-/* False when another thread does not come to an end with it. */
+static const char *from_libc(const char *name) {
+    return getenv(name);
+}
+
+static char **given; /* by the loader */
+
+static const char *from_loader(const char *name) {
+    size_t length = strlen(name);
+    for (char **variable = given; variable && *variable; variable++)
+        if (strncmp(*variable, name, length) == 0 && (*variable)[length] == '=')
+            return *variable + length + 1;
+    return NULL;
+}
+
+/* While the process has one thread. glibc's own variables may not be made yet, since we do not name it as a library
+ * that we need and so may come first; but its loader gives the environment to constructors. musl's gives nothing, and
+ * has made its variables before. */
+void settings_begin(char **environment) {
+    given = environment;
+    read_into_free_place(on_glibc() ? from_loader : from_libc);
+    given = NULL;
+}
+
+/* False when another thread does not come to an end with it, or this one itself, which a signal has interrupted at it.
+ */
 OWN_FRAME static bool read_once(void) {
     static _Atomic uint64_t reader;
     for (int waited_ms = 0; claim(&reader) == CLAIM_BUSY;) {
-        bool waited = await_claimant(&reader, &waited_ms);
+        bool may_wait = await_claimant(&reader, &waited_ms);
         if (atomic_load_explicit(&the_settings, memory_order_acquire))
             return true;
-        if (!waited && waited_ms >= CLAIMANT_MS_MAX)
+        if (!may_wait)
             return false;
     }
-    bool is_read = atomic_load_explicit(&the_settings, memory_order_acquire) || read_into_free_place();
+    bool is_read = atomic_load_explicit(&the_settings, memory_order_acquire) || read_into_free_place(from_libc);
     release(&reader);
     return is_read;
 }

@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -38,7 +37,6 @@ struct known {
     struct identity identities[FILE_COUNT];
     uint64_t own_names[2]; /* hashes of the host name, whole and without its domain */
     struct facts facts;    /* but for named_here and view */
-    char own_domain[sizeof(((struct utsname *)0)->nodename)];
 };
 #define KNOWN_WORDS ((sizeof(struct known) + 7) / 8)
 
@@ -128,17 +126,18 @@ OWN_FRAME static bool read_file(enum file file, struct known *known, struct view
     return true;
 }
 
-/* This machine's name, whole and without its domain. */
+/* This machine's name, whole and without its domain. Not by uname(), for which a filter may end the process; the file
+ * is not there without /proc, and then no name is this machine's. */
 OWN_FRAME static void read_own_names(struct known *known) {
-    struct utsname machine;
-    if (uname(&machine) != 0)
-        machine.nodename[0] = '\0';
-    char *dot = strchr(machine.nodename, '.');
-    known->own_names[0] = name_hash(machine.nodename);
-    memcpy(known->own_domain, dot ? dot + 1 : "", dot ? strlen(dot) : 1);
-    if (dot)
-        *dot = '\0';
-    known->own_names[1] = name_hash(machine.nodename);
+    struct words words = {.fd = open("/proc/sys/kernel/hostname", O_RDONLY | O_CLOEXEC)};
+    words.no_file = words.fd < 0;
+    char name[WORD_BYTES] = "";
+    next_word(&words, name);
+    if (!words.no_file)
+        close(words.fd);
+    known->own_names[0] = name_hash(name);
+    name[strcspn(name, ".")] = '\0';
+    known->own_names[1] = name_hash(name);
 }
 
 static void store(struct view *view, const struct known *known) {
@@ -173,14 +172,12 @@ static bool is_whole(const struct view *view, uint32_t sequence) {
 }
 
 /* Is everything as the present view has it? */
-OWN_FRAME static bool is_unchanged(const uint64_t own_names[2]) {
+OWN_FRAME static bool is_unchanged(void) {
     uint32_t number, sequence;
     const struct view *view = begin(&number, &sequence);
     if (!view)
         return false;
-    uint64_t names_then[2] = {0};
-    load(view, offsetof(struct known, own_names), names_then, sizeof names_then);
-    bool unchanged = names_then[0] == own_names[0];
+    bool unchanged = true;
     for (size_t file = 0; file < FILE_COUNT && unchanged; file++) {
         struct identity now, then = {.known = false};
         load(view, offsetof(struct known, identities) + file * sizeof then, &then, sizeof then);
@@ -199,10 +196,11 @@ static struct view *take_free(uint32_t number) {
 
 OWN_FRAME static bool read_all(struct view *view, struct known *known) {
     bool complete = true;
+    read_own_names(known);
     known->facts.switches.plain = true;
     for (enum file file = 0; file < FILE_COUNT; file++)
         complete &= read_file(file, known, view);
-    resolvconf_finish(&known->facts.resolver, &view->domains, known->own_domain);
+    resolvconf_finish(&known->facts.resolver, &view->domains);
     return complete;
 }
 
@@ -210,8 +208,7 @@ OWN_FRAME static bool read_all(struct view *view, struct known *known) {
 OWN_FRAME static bool look_again(void) {
     struct known known = {.complete = false};
     uint32_t number = atomic_load_explicit(&present, memory_order_acquire);
-    read_own_names(&known);
-    if (is_unchanged(known.own_names))
+    if (is_unchanged())
         return true;
     struct view *view = take_free(number);
     if (!view)

@@ -28,6 +28,7 @@
 extern char **environ;
 static const char *self, *name;
 static int count;
+static char **numbers; /* the words after the count */
 
 static const char *by_list(char text[INET6_ADDRSTRLEN]) {
     struct addrinfo hints = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM}, *list;
@@ -306,6 +307,57 @@ static void unix_sockets_forbidden(void) {
     tell("second");
 }
 
+/* COUNT and all words after it are the numbers of the only calls that are allowed from then on. */
+static void listed_calls_only(void) {
+    struct instruction filter[256] = {{LOAD, 0, 0, NUMBER_AT}};
+    uint16_t length = 1;
+    for (char **number = numbers; *number; number++) {
+        filter[length++] = (struct instruction){IS_EQUAL, 0, 1, (uint32_t)atoi(*number)};
+        filter[length++] = (struct instruction){RETURN, 0, 0, ALLOWED};
+    }
+    filter[length++] = (struct instruction){RETURN, 0, 0, KILLS};
+    struct {
+        uint16_t length;
+        struct instruction *filter;
+    } program = {length, filter};
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_SECCOMP, FILTER_MODE, &program, 0, 0) != 0)
+        exit(2);
+    tell("first");
+    sleep(2); /* so that all is due that is done once in a second */
+    tell("second");
+}
+
+/* Is the map of a table locked, in a process that locks all its memory to come? */
+static void locked(void) {
+    if (mlockall(MCL_CURRENT | MCL_FUTURE) != 0)
+        exit(2);
+    tell("look");
+    char line[512];
+    int is_table = 0;
+    FILE *file = fopen("/proc/self/smaps", "r");
+    while (file && fgets(line, sizeof line, file)) {
+        if (strstr(line, "/cache.table"))
+            is_table = 1;
+        if (!is_table || strncmp(line, "VmFlags:", 8) != 0)
+            continue;
+        puts(strstr(line, " lo ") ? "locked" : "not locked");
+        is_table = 0;
+    }
+    fclose(file);
+}
+
+static void cleared(void) {
+    clearenv();
+    tell("cleared");
+}
+
+static void aliased(void) {
+    tell("before");
+    setenv("HOSTALIASES", numbers[-1], 1);
+    name = "short";
+    tell("after");
+}
+
 /* The clock stands meanwhile, so that nothing is due that is done once in a second. */
 static _Atomic int clock_stands;
 static struct timespec standing[8];
@@ -409,6 +461,10 @@ int main(int argc, char **argv) {
                  {"unix-sockets-forbidden", unix_sockets_forbidden},
                  {"sockets-are-death", sockets_are_death},
                  {"only-poll-waits", only_poll_waits},
+                 {"listed-calls-only", listed_calls_only},
+                 {"locked", locked},
+                 {"cleared", cleared},
+                 {"aliased", aliased},
                  {"no-descriptor-left", no_descriptor_left},
                  {"address-space", address_space},
                  {"shared-memory", shared_memory}};
@@ -417,6 +473,7 @@ int main(int argc, char **argv) {
     self = argv[0];
     name = argv[2];
     count = argc > 3 ? atoi(argv[3]) : 1;
+    numbers = argv + (argc > 3 ? 4 : argc);
     for (size_t i = 0; i < sizeof TASKS / sizeof *TASKS; i++)
         if (strcmp(TASKS[i].name, argv[1]) == 0) {
             TASKS[i].run();

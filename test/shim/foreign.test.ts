@@ -1,6 +1,7 @@
 // client.so in a process that does what processes do to themselves, whichever way a lookup goes: a hit in the table, a
 // question over the socket, or libc's own.
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -41,7 +42,8 @@ beforeAll(async () => {
   chmodSync(root, 0o755);
   mkdirSync(join(root, "etc"));
   writeFileSync(join(root, "etc/resolv.conf"), "nameserver 192.0.2.200\n");
-  box = await sandbox({ resolvConf: "nameserver 192.0.2.200\n" });
+  // Without a search list glibc asks for the machine's name, and so do we.
+  box = await sandbox({ resolvConf: "nameserver 192.0.2.200\nsearch example\n" });
   const zone = JSON.stringify({ [NAME]: { A: [LIBC] } });
   await box.startModule(`${repository}/test/support/zoneUpstream.ts`, ["192.0.2.200", zone], { ready: /ready/ });
   server = await scriptedServer(answersFrom({ [NAME]: { a: [SERVER] } }));
@@ -64,6 +66,25 @@ afterAll(async () => {
 const directoryOf = (way: Way) =>
   ({ "a hit": server.directory, "a question": tableless.directory, "libc's way": "/nowhere" })[way];
 
+/** The calls that a filter has to allow besides, as the README has them. */
+function callsOfReadme(libc: "glibc" | "musl"): string[] {
+  const readme = readFileSync(join(repository, "README.md"), "utf8");
+  const [, common = "", onMusl = ""] =
+    /^- A seccomp filter that kills.*beside what libc's (.*); on musl also (.*)$/m.exec(readme) ?? [];
+  const calls = (text: string) => [...text.matchAll(/`(\w+)`/g)].map(([, call = ""]) => call);
+  expect(calls(common)).toContain("getpid");
+  return calls(libc === "glibc" ? common : `${common} ${onMusl}`);
+}
+
+/** On this machine; undefined for a call that it has not. */
+function numberOf(call: string): string | undefined {
+  numbers ??= spawnSync("cc", ["-dM", "-E", "-include", "sys/syscall.h", "-x", "c", "/dev/null"], {
+    encoding: "utf8",
+  }).stdout;
+  return new RegExp(`^#define __NR_${call} (\\d+)$`, "m").exec(numbers)?.[1];
+}
+let numbers: string | undefined;
+
 for (const libc of ["glibc", "musl"] as const) {
   const without = missing ?? (libc === "musl" ? muslMissing() : undefined);
   describe.skipIf(without)(`client.so in a foreign process, ${libc}${without ? ` (skipped: ${without})` : ""}`, () => {
@@ -82,6 +103,11 @@ for (const libc of ["glibc", "musl"] as const) {
       const { code, stdout, stderr } = await box.run(command, { env, ...(uid !== undefined && { uid }) });
       expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
       return stdout.trimEnd().split("\n");
+    }
+    /** What libc's own lookups call, with all that the process does from its start to its end. */
+    async function callsOfLibc(): Promise<string[]> {
+      const { stderr } = await box.run(["strace", program, "look", NAME]);
+      return [...new Set([...stderr.matchAll(/^(\w+)\(/gm)].map(([, call = ""]) => call))];
     }
     const all = (address: string, ...what: string[]) => what.map((each) => `${each} ${address}`);
     const needsOtherUsers = (skip: (reason: string) => void) => {
@@ -158,6 +184,32 @@ for (const libc of ["glibc", "musl"] as const) {
 
     it.for(EVERY)("waits by the system call that libc waits by: %s", async (way) => {
       expect(await task(way, ["only-poll-waits"])).toEqual(all(WAYS[way], "before", "after"));
+    });
+
+    it.for(EVERY)("makes no call that the README does not list, and libc does not make: %s", async (way) => {
+      const libcs = await callsOfLibc();
+      const own = libcs.concat(callsOfReadme(libc), ["clock_nanosleep", "nanosleep", "clock_gettime"]);
+      expect(libcs).toContain("sendto"); // or else it has looked nothing up
+      const lines = await task(way, ["listed-calls-only", 0, ...own.flatMap((call) => numberOf(call) ?? [])]);
+      expect(lines).toEqual(all(WAYS[way], "first", "second"));
+    });
+
+    it.for(EVERY)("leaves nothing of its own locked in a process that locks its memory to come: %s", async (way) => {
+      const look = `look ${WAYS[way]}`;
+      expect(await task(way, ["locked"])).toEqual(way === "a hit" ? [look, "not locked"] : [look]);
+    });
+
+    it.for(EVERY)("knows its settings after the process has emptied its environment: %s", async (way) => {
+      const set = (variable: string) => `export ${variable}; exec "$@"`;
+      expect(await task(way, ["cleared"])).toEqual([`cleared ${WAYS[way]}`]);
+      expect(await task(way, ["cleared"], set("DNS_CACHE_OFF=1"))).toEqual([`cleared ${LIBC}`]);
+      expect(await task(way, ["cleared"], set(`DNS_CACHE_BYPASS=other,${NAME}`))).toEqual([`cleared ${LIBC}`]);
+    });
+
+    it.runIf(libc === "glibc").for(EVERY)("heeds HOSTALIASES as soon as it is set: %s", async (way) => {
+      const file = join(root, "aliases");
+      writeFileSync(file, `short ${NAME}\n`);
+      expect(await task(way, ["aliased", file])).toEqual([`before ${WAYS[way]}`, `after ${LIBC}`]);
     });
 
     it.for(OWN)("does without a descriptor, or asks libc, until there are some again: %s", async (way) => {

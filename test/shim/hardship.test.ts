@@ -182,6 +182,20 @@ describe("a claim", () => {
   });
 });
 
+describe("the first lookup of a process, interrupted by a signal whose handler looks up", () => {
+  // Where no constructor has run. Before, the handler spun until the claim was 2 s old.
+  it.each([
+    [0, 20],
+    [5, 16],
+    [25, 0],
+    [1999, 0],
+  ])("is waited for no longer than 20 ms, %d ms after it began", (lateMs, waitedMs) => {
+    const program = buildProgram("test/shim/interrupted.c", "glibc", ["-D_GNU_SOURCE", `-I${root}/shim`]);
+    const { stdout } = spawnSync(program, [String(lateMs)], { encoding: "utf8", timeout: 10_000 });
+    expect(stdout).toBe(`nothing in the handler after ${waitedMs} ms, settings behind it\n`);
+  });
+});
+
 describe.skipIf(missing)("a build that may not use dlsym", () => {
   for (const libc of ["glibc", "musl"] as const) {
     const noMusl = libc === "musl" ? muslMissing() : undefined;
