@@ -21,7 +21,7 @@ function checkFault(fault: i32): void {
   assert(fault != sound.NOT_EMPTY, "an empty slot is not zero");
   assert(fault != sound.BAD_LENGTH, "bad length");
   assert(fault != sound.BAD_OUTCOME, "bad outcome");
-  assert(fault != sound.BAD_GENERATION, "generation is 0");
+  assert(fault != sound.BAD_NONCE, "nonce is 0");
   assert(fault != sound.BAD_CHECKSUM, "bad checksum");
   assert(fault != sound.BAD_TAIL, "not zero after the record");
   assert(fault != sound.BAD_NAMES, "data do not follow the names");

@@ -9,11 +9,13 @@
 //   | "NAME" | "WELL" | layout | header | set    | slot   | ways   | sets   |
 //   | seed A          | seed B          | boot id (16)                      |   32
 //   | epoch           | state  |   0    | heartbeat       |        0        |   64
+//   | flags  | count  |   0                                                   |   96
 //   | upstreams: u16 length, then text                                      |  128
+//   | servers asked: count addresses of 16 bytes, IPv4 mapped               | 1280
 
 export const TABLE_MAGIC_LOW = 0x454d414e; // "NAME"
 export const TABLE_MAGIC_HIGH = 0x4c4c4557; // "WELL"
-export const LAYOUT_VERSION = 1;
+export const LAYOUT_VERSION = 2;
 
 export const HEADER_BYTES = 4096;
 export const HEADER_MAGIC = 0;
@@ -31,12 +33,19 @@ export const HEADER_EPOCH = 64; // u64, random: which table this is
 export const EPOCH_BYTES = 8;
 export const HEADER_STATE = 72;
 export const HEADER_HEARTBEAT_MS = 80; // u64, CLOCK_MONOTONIC
+export const HEADER_FLAGS = 96; // u32, HEADER_FLAG_* bits
+export const HEADER_SERVER_COUNT = 100; // u32
 export const HEADER_UPSTREAMS = 128;
 export const UPSTREAMS_BYTES_MAX = 1024;
+export const HEADER_SERVERS = 1280;
+export const SERVER_BYTES = 16;
+export const SERVERS_MAX = 16;
 export const BOOT_ID_BYTES = 16;
 
 export const STATE_LIVE = 1;
 export const STATE_RETIRED = 2; // another table has taken its place, or none: nothing in it counts any more
+
+export const HEADER_FLAG_DENIALS_FINAL = 1; // whatever nameservers a container has
 
 export const HEARTBEAT_EVERY_MS = 250;
 export const HEARTBEAT_OLD_MS = 2000; // whoever has not written one for so long is gone or hangs
@@ -57,29 +66,30 @@ export const SET_BYTES = 4096;
 // ---- A record: what a slot holds and what an answer frame carries. Its length is 8 more than a multiple of 16, so
 // that all after the checksum is whole 16-byte blocks; what the names and data leave over is zero.
 //
-//   0               8        12     14      15      16              24              32
-//   | checksum      | gener- | len- | out-  | chain | expires at ms | refresh at ms |
-//   |               | ation  | gth  | come  | count | (monotonic)   | (monotonic)   |
-//   | ttl s  | type | data   | data | 0  | stale ms |   32
-//   |        |      | count  | off. |    |          |
-//   | names: the question's, then each of the chain; u8 length and lower-case text, no dot at the end | 0 | data |   48
+//   0               8               16     18    19    20     22     24              32
+//   | checksum      | nonce         | len- | out-| ch- | type | data | expires at ms |
+//   |               |               | gth  |come | ain |      | count| (monotonic)   |
+//   | refresh at ms | ttl s | stale | data  | flags | names …                           32
+//   | (monotonic)   |       | ms    | offset|       |
+//   | names: the question's, then each of the chain; u8 length and lower-case text, no dot at the end | 0 | data |   52
 //
 // Data start at the next multiple of 4: A 4 bytes each, AAAA 16 bytes each, PTR names of the same form as above.
 
 export const RECORD_CHECKSUM = 0; // u64 over all that follows
-export const RECORD_GENERATION = 8; // u32, counts the writes of this slot; 0 in a record that was never in a slot
-export const RECORD_LENGTH = 12; // u16
-export const RECORD_OUTCOME = 14; // u8
-export const RECORD_CHAIN_COUNT = 15; // u8, names after the question's; the last is the canonical name
-export const RECORD_EXPIRES_AT_MS = 16; // u64
-export const RECORD_REFRESH_AT_MS = 24; // u64
-export const RECORD_TTL_SECONDS = 32; // u32, as first given out
-export const RECORD_TYPE = 36; // u16, DNS type
-export const RECORD_DATA_COUNT = 38; // u16
-export const RECORD_DATA_OFFSET = 40; // u16, from the record's start
+export const RECORD_NONCE = 8; // u64, another for each write of a slot; 0 in a record that is in no slot
+export const RECORD_LENGTH = 16; // u16
+export const RECORD_OUTCOME = 18; // u8
+export const RECORD_CHAIN_COUNT = 19; // u8, names after the question's; the last is the canonical name
+export const RECORD_TYPE = 20; // u16, DNS type
+export const RECORD_DATA_COUNT = 22; // u16
+export const RECORD_EXPIRES_AT_MS = 24; // u64
+export const RECORD_REFRESH_AT_MS = 32; // u64
+export const RECORD_TTL_SECONDS = 40; // u32, as first given out
 export const RECORD_STALE_MS = 44; // u32, how far `expires` was moved past the record's own end (RFC 8767)
-export const RECORD_NAMES = 48;
-export const RECORD_HEADER_BYTES = 48;
+export const RECORD_DATA_OFFSET = 48; // u16, from the record's start
+export const RECORD_FLAGS = 50; // u16, RECORD_FLAG_* bits; an unknown one means nothing
+export const RECORD_NAMES = 52;
+export const RECORD_HEADER_BYTES = 52;
 export const RECORD_BYTES_MAX = 65528; // 8 + 4095 * 16
 
 export const OUTCOME_EMPTY = 0;
@@ -88,6 +98,9 @@ export const OUTCOME_NO_DATA = 2; // the name exists, not with this type
 export const OUTCOME_NO_NAME = 3; // NXDOMAIN
 export const OUTCOME_TEMPORARY = 4; // never in a slot
 export const OUTCOME_UNFIT = 5; // libc should answer: the reply holds what a record cannot; never in a slot
+
+export const RECORD_FLAG_FIXED_ORDER = 1; // the addresses keep the order that their server gave them
+export const RECORD_FLAG_SILENT = 2; // with OUTCOME_TEMPORARY: nobody answered, not even with a failure
 
 export const STALE_FOR_MS = 30000; // that an expired record is given out for at a time, RFC 8767 section 4
 
@@ -150,14 +163,14 @@ export const CHECKSUM_SEED_B_HIGH = 0x61c88647;
 //   pending   | wait ms: the answer comes within this time |
 //   refused   | reason | version that the server speaks |  0  |
 //   hello     nothing; answered by a hello
-//   touch     | epoch (8), as it stands in the table's header | entries of 8 bytes: slot | generation | hits |
+//   touch     | epoch (8), as it stands in the table's header | entries of 8 bytes: slot | nonce | hits |
 //   hits      the same
 //
 // Touch and hits tell the server what was looked up in the published table; they get no answer. An entry is a slot's
-// number (set * WAYS + way), the low half of its record's generation, and the lookups since it was last told of. A
+// number (set * WAYS + way), the low 16 bits of its record's nonce, and the lookups since it was last told of. A
 // touch says besides that the record's refresh time has passed.
 
-export const FRAME_VERSION = 1;
+export const FRAME_VERSION = 2;
 export const FRAME_LENGTH = 0; // u32
 export const FRAME_VERSION_AT = 4; // u8
 export const FRAME_KIND = 5; // u8
@@ -202,7 +215,7 @@ export const USE_EPOCH = 8;
 export const USE_ENTRIES = 16;
 export const USE_ENTRY_BYTES = 8;
 export const USE_SLOT = 0; // u32
-export const USE_GENERATION = 4; // u16
+export const USE_NONCE = 4; // u16
 export const USE_HITS = 6; // u16; what is more is told as 65535
 export const USE_ENTRIES_MAX = 256;
 

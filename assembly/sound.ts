@@ -11,7 +11,7 @@ import {
   RECORD_DATA_COUNT,
   RECORD_DATA_OFFSET,
   RECORD_EXPIRES_AT_MS,
-  RECORD_GENERATION,
+  RECORD_NONCE,
   RECORD_HEADER_BYTES,
   RECORD_LENGTH,
   RECORD_NAMES,
@@ -31,7 +31,7 @@ export const SOUND: i32 = 0;
 export const NOT_EMPTY: i32 = 1;
 export const BAD_LENGTH: i32 = 2;
 export const BAD_OUTCOME: i32 = 3;
-export const BAD_GENERATION: i32 = 4;
+export const BAD_NONCE: i32 = 4;
 export const BAD_CHECKSUM: i32 = 5;
 export const BAD_TAIL: i32 = 6;
 export const BAD_NAMES: i32 = 7;
@@ -62,7 +62,7 @@ export function faultOf(set: usize, way: u32): i32 {
 }
 
 function isEmpty(slot: usize): bool {
-  return isZero(slot, RECORD_GENERATION) && isZero(slot + RECORD_LENGTH, SLOT_BYTES - RECORD_LENGTH);
+  return isZero(slot, SLOT_BYTES);
 }
 
 function faultOfRecord(slot: usize): i32 {
@@ -70,7 +70,7 @@ function faultOfRecord(slot: usize): i32 {
   const outcome = <i32>load<u8>(slot, RECORD_OUTCOME);
   if (length <= <u32>RECORD_HEADER_BYTES || length > <u32>SLOT_BYTES || length % 16 != 8) return BAD_LENGTH;
   if (outcome < OUTCOME_DATA || outcome > OUTCOME_NO_NAME) return BAD_OUTCOME;
-  if (load<u32>(slot, RECORD_GENERATION) == 0) return BAD_GENERATION;
+  if (load<u64>(slot, RECORD_NONCE) == 0) return BAD_NONCE;
   if (load<u64>(slot, RECORD_CHECKSUM) != checksum(slot, length)) return BAD_CHECKSUM;
   if (!isZero(slot + length, SLOT_BYTES - length)) return BAD_TAIL;
   if (load<u64>(slot, RECORD_REFRESH_AT_MS) > load<u64>(slot, RECORD_EXPIRES_AT_MS)) return BAD_TIMES;

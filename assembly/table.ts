@@ -5,7 +5,7 @@
 //  - no question is twice in a set;
 //  - a slot in use holds a whole record: length 8 more than a multiple of 16 and at most SLOT_BYTES, all offsets inside,
 //    checksum right, zero behind its end;
-//  - an empty slot is zero, but for its generation, which goes on counting.
+//  - an empty slot is zero.
 //
 // An expired record stays until its place is wanted, so that it can be given out stale.
 // Functions that change a slot return its byte offset in the image (0 = none was changed) for the publisher.
@@ -31,7 +31,7 @@ import {
   HEADER_WAYS,
   LAYOUT_VERSION,
   RECORD_EXPIRES_AT_MS,
-  RECORD_GENERATION,
+  RECORD_NONCE,
   RECORD_LENGTH,
   RECORD_NAMES,
   RECORD_TYPE,
@@ -60,6 +60,7 @@ export let evictedCount: u32 = 0; // fresh records that gave way
 let seedA: u64 = 0;
 let seedB: u64 = 0;
 let sides: usize = 0;
+let lastNonce: u64 = 0;
 let foundHash: u64 = 0; // of the question last looked for, and its set
 let foundSet: usize = 0;
 
@@ -120,7 +121,7 @@ export function find(type: u32, nowMs: f64): u32 {
 
 /**
  * Puts the settled record in RECORD into its set: over the same question, else into an empty slot, else over the record that
- * expired first, else over the first that has had no hit since the hand came by. Seals RECORD with the slot's generation.
+ * expired first, else over the first that has had no hit since the hand came by. Seals RECORD with the slot's nonce.
  * A record that is too long for a slot is left out.
  */
 export function insert(nowMs: f64): u32 {
@@ -136,7 +137,7 @@ export function insert(nowMs: f64): u32 {
   }
   const slot = slotAt(foundSet, way);
   if (load<u64>(tagAt(foundSet, way)) == 0) usedCount++;
-  store<u32>(RECORD, nextGeneration(slot), RECORD_GENERATION);
+  store<u64>(RECORD, nextNonce(), RECORD_NONCE);
   seal();
   memory.copy(slot, RECORD, length);
   memory.fill(slot + length, 0, SLOT_BYTES - length);
@@ -157,7 +158,7 @@ export function peek(type: u32): u32 {
 /** Puts RECORD, of which no more than the times have changed since peek, back to its slot, sealed; its hits stay. */
 export function rewrite(slotOffset: u32): void {
   const slot = IMAGE + slotOffset;
-  store<u32>(RECORD, nextGeneration(slot), RECORD_GENERATION);
+  store<u64>(RECORD, nextNonce(), RECORD_NONCE);
   seal();
   memory.copy(slot, RECORD, <u32>load<u16>(RECORD, RECORD_LENGTH));
 }
@@ -173,18 +174,16 @@ export function remove(type: u32): u32 {
 
 export function emptySlot(set: usize, way: u32): void {
   const slot = slotAt(set, way);
-  const generation = load<u32>(slot, RECORD_GENERATION);
   store<u64>(tagAt(set, way), 0);
   memory.fill(slot, 0, SLOT_BYTES);
-  store<u32>(slot, generation, RECORD_GENERATION);
 }
 
 /** Adds hits that readers of the published image had, where the slot still holds the record that they saw. */
-export function use(slotOffset: u32, generationLow: u32, hits: u32): bool {
+export function use(slotOffset: u32, nonceLow: u32, hits: u32): bool {
   const set = IMAGE + slotOffset - ((slotOffset - HEADER_BYTES) % SET_BYTES);
   const way = wayOf(slotOffset);
   if (load<u64>(tagAt(set, way)) == 0) return false;
-  if (<u32>load<u16>(IMAGE + slotOffset, RECORD_GENERATION) != generationLow) return false;
+  if (<u32>load<u16>(IMAGE + slotOffset, RECORD_NONCE) != nonceLow) return false;
   if (hits > 0) countHits(set, way, hits);
   return true;
 }
@@ -265,9 +264,8 @@ function sweep(side: usize): i32 {
   return way;
 }
 
-function nextGeneration(slot: usize): u32 {
-  const generation = load<u32>(slot, RECORD_GENERATION) + 1;
-  return generation == 0 ? 1 : generation;
+function nextNonce(): u64 {
+  return ++lastNonce;
 }
 
 function wayOf(slotOffset: u32): u32 {

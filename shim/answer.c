@@ -9,7 +9,7 @@ static const uint64_t FACTOR_B = U64(NW_MIX_FACTOR_B_LOW, NW_MIX_FACTOR_B_HIGH);
 static const uint64_t CHECKSUM_SEED_A = U64(NW_CHECKSUM_SEED_A_LOW, NW_CHECKSUM_SEED_A_HIGH);
 static const uint64_t CHECKSUM_SEED_B = U64(NW_CHECKSUM_SEED_B_LOW, NW_CHECKSUM_SEED_B_HIGH);
 
-_Static_assert(NW_RECORD_CHECKSUM == 0 && NW_RECORD_GENERATION == 8, "the checksum stands before all it covers");
+_Static_assert(NW_RECORD_CHECKSUM == 0 && NW_RECORD_NONCE == 8, "the checksum stands before all it covers");
 _Static_assert(NW_RECORD_NAMES == NW_RECORD_HEADER_BYTES, "names follow the header");
 
 static uint64_t read_u64(const uint8_t *bytes) {
@@ -77,7 +77,8 @@ size_t answer_read(const uint8_t *record, size_t available, const char *name, si
                               .chain_count = record[NW_RECORD_CHAIN_COUNT],
                               .type = read_u16(record + NW_RECORD_TYPE),
                               .count = read_u16(record + NW_RECORD_DATA_COUNT),
-                              .generation = read_u16(record + NW_RECORD_GENERATION),
+                              .nonce = read_u16(record + NW_RECORD_NONCE),
+                              .flags = read_u16(record + NW_RECORD_FLAGS),
                               .expires_ms = read_u64(record + NW_RECORD_EXPIRES_AT_MS),
                               .refresh_ms = read_u64(record + NW_RECORD_REFRESH_AT_MS)};
     if (answer->outcome == NW_OUTCOME_EMPTY || answer->outcome > NW_OUTCOME_UNFIT || answer->type != type ||

@@ -193,7 +193,8 @@ struct answer {
     uint8_t chain_count;
     uint16_t type;
     uint16_t count;
-    uint16_t generation;
+    uint16_t nonce; /* its low bits */
+    uint16_t flags;
     uint64_t expires_ms, refresh_ms;
     const uint8_t *chain; /* u8 length and text, chain_count times */
     const uint8_t *data;  /* of PTR: u8 length and text, count times */
@@ -247,7 +248,7 @@ bool candidate(struct question *, unsigned index);
 bool find(struct question *, uint8_t families, struct reply *);
 
 /* usage.c: what the server cannot see of hits in the table, told to it */
-void usage_note(const uint8_t *epoch, uint32_t slot, uint16_t generation, bool is_due, uint64_t now);
+void usage_note(const uint8_t *epoch, uint32_t slot, uint16_t nonce, bool is_due, uint64_t now);
 
 /* client.c */
 bool ask(struct question *, uint8_t families, struct reply *);

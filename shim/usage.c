@@ -10,7 +10,7 @@
 #define FIRST_TOLD_AFTER_MS 1000
 #define TOLD_AFTER_MS_MAX 16000 /* by then doubled each time, for thousands of processes may be at it */
 
-/* A word: slot | generation | hits, as an entry of the frame, and above the slot's 30 bits what is to be done. Entries
+/* A word: slot | nonce | hits, as an entry of the frame, and above the slot's 30 bits what is to be done. Entries
  * push each other out; threads may lose a count. */
 #define DUE (1ull << 63)     /* past its refresh time, and not told yet */
 #define TOUCHED (1ull << 62) /* told */
@@ -20,7 +20,7 @@ static _Atomic uint64_t uses[NW_USE_ENTRIES_MAX];
 static _Atomic uint64_t next_touch_ms, touch_pause_ms, next_told_ms, told_after_ms;
 static _Atomic uint32_t next_place; /* where the last frame was full: the next begins there */
 
-_Static_assert(NW_USE_SLOT == 0 && NW_USE_GENERATION == 4 && NW_USE_HITS == 6 && NW_USE_ENTRY_BYTES == 8, "one word");
+_Static_assert(NW_USE_SLOT == 0 && NW_USE_NONCE == 4 && NW_USE_HITS == 6 && NW_USE_ENTRY_BYTES == 8, "one word");
 _Static_assert(NW_ENTRIES_MAX <= 1u << 30, "slots leave room for two bits");
 
 static void put_entry(uint8_t *at, uint64_t use) {
@@ -90,10 +90,10 @@ static _Atomic uint64_t *place_of(uint32_t slot) {
 _Static_assert(NW_USE_ENTRIES_MAX == 1 << 8, "the upper 8 bits");
 
 /* A hit in the table with this epoch. */
-void usage_note(const uint8_t *epoch, uint32_t slot, uint16_t generation, bool is_due, uint64_t now) {
+void usage_note(const uint8_t *epoch, uint32_t slot, uint16_t nonce, bool is_due, uint64_t now) {
     _Atomic uint64_t *place = place_of(slot);
     uint64_t seen = atomic_load_explicit(place, memory_order_relaxed),
-             own = (uint64_t)slot << 32 | (uint64_t)generation << 16;
+             own = (uint64_t)slot << 32 | (uint64_t)nonce << 16;
     uint64_t use = (seen & ENTRY & ~(DUE | TOUCHED)) == own ? seen : own;
     if ((use & HITS_MAX) != HITS_MAX)
         use++;

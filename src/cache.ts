@@ -51,7 +51,7 @@ export interface Cache {
   /** A fresh entry; counts a hit. */
   find(question: Question, nowMs: number): Hit | undefined;
   /** Adds hits of readers of the published table; undefined where the slot holds another record by now. */
-  use(slot: number, generationLow: number, hits: number): Held | undefined;
+  use(slot: number, nonceLow: number, hits: number): Held | undefined;
   /** Whether these bytes are the epoch in the table's header. */
   isEpoch(epoch: Uint8Array): boolean;
   /**
@@ -106,10 +106,10 @@ export function createCache(wasm: Wasm, publish: (slotOffset: number) => void): 
       return { record: copyRecord(wasm.image, slot), hits: wasm.hitsOf(slot) };
     },
 
-    use(slot, generationLow, hits) {
+    use(slot, nonceLow, hits) {
       if (slot >= wasm.setCount * WAYS) return undefined;
       const at = slotOffset(slot);
-      if (!wasm.use(at, generationLow, hits)) return undefined;
+      if (!wasm.use(at, nonceLow, hits)) return undefined;
       const record = wasm.image.subarray(at, at + SLOT_BYTES);
       return {
         hits: wasm.hitsOf(at),

@@ -20,8 +20,8 @@ export interface UseFrame {
 /** Of an entry in the published table. */
 export interface Use {
   readonly slot: number;
-  /** The low half of its record's. */
-  readonly generation: number;
+  /** The low 16 bits of its record's. */
+  readonly nonce: number;
   readonly hits: number;
 }
 export type Refusal = "malformed" | "unknown" | "busy";
@@ -98,7 +98,7 @@ function decodeUses(frame: Buffer, kind: UseFrame["kind"]): UseFrame | undefined
     const at = layout.USE_ENTRIES + i * layout.USE_ENTRY_BYTES;
     return {
       slot: frame.readUInt32BE(at + layout.USE_SLOT),
-      generation: frame.readUInt16BE(at + layout.USE_GENERATION),
+      nonce: frame.readUInt16BE(at + layout.USE_NONCE),
       hits: frame.readUInt16BE(at + layout.USE_HITS),
     };
   });

@@ -5,7 +5,7 @@ import {
   RECORD_DATA_COUNT,
   RECORD_DATA_OFFSET,
   RECORD_EXPIRES_AT_MS,
-  RECORD_GENERATION,
+  RECORD_NONCE,
   RECORD_LENGTH,
   RECORD_NAMES,
   RECORD_OUTCOME,
@@ -28,8 +28,8 @@ export function ttlOf(record: Uint8Array): number {
   return view(record).getUint32(RECORD_TTL_SECONDS, true);
 }
 
-export function generationOf(record: Uint8Array): number {
-  return view(record).getUint32(RECORD_GENERATION, true);
+export function nonceLowOf(record: Uint8Array): number {
+  return view(record).getUint16(RECORD_NONCE, true);
 }
 
 export function expiresAtMsOf(record: Uint8Array): number {

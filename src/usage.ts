@@ -25,8 +25,8 @@ export function createUsage({ cache, refresh, counters, log }: UsageOptions): Us
         counters.usesIgnored += uses.length;
         return;
       }
-      for (const { slot, generation, hits } of uses) {
-        const held = cache.use(slot, generation, hits);
+      for (const { slot, nonce, hits } of uses) {
+        const held = cache.use(slot, nonce, hits);
         if (held === undefined) {
           counters.usesIgnored++;
           continue;

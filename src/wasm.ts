@@ -54,7 +54,7 @@ export interface Functions {
   remove(type: number): number;
   hitsOf(slotOffset: number): number;
   /** 0 where the slot does not hold that record any more. */
-  use(slotOffset: number, generationLow: number, hits: number): number;
+  use(slotOffset: number, nonceLow: number, hits: number): number;
   /** Before sets are adopted: seeds and epoch of the last table are in the header, its sets in their place. */
   takeOver(): void;
   /** Empties what is wrong in a set that was read back; the number of slots that it changed. */

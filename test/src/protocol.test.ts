@@ -70,8 +70,8 @@ describe("decodeFrame", () => {
 describe("decodeFrame, of touch and hits", () => {
   const epoch = Buffer.from("0102030405060708", "hex");
   const uses = [
-    { slot: 0xfedcba98, generation: 0xfffe, hits: 3 },
-    { slot: 7, generation: 1, hits: 65_535 },
+    { slot: 0xfedcba98, nonce: 0xfffe, hits: 3 },
+    { slot: 7, nonce: 1, hits: 65_535 },
   ];
   const kinds = [
     ["touch", layout.KIND_TOUCH],
@@ -85,9 +85,9 @@ describe("decodeFrame, of touch and hits", () => {
   });
 
   it.each(kinds)("takes as many entries of %s as there may be, and not one more", (kind, number) => {
-    const many = Array.from({ length: layout.USE_ENTRIES_MAX }, (_, slot) => ({ slot, generation: 1, hits: 1 }));
+    const many = Array.from({ length: layout.USE_ENTRIES_MAX }, (_, slot) => ({ slot, nonce: 1, hits: 1 }));
     expect(protocol.decodeFrame(useFrame(number, epoch, many))).toMatchObject({ kind, uses: many });
-    const more = useFrame(number, epoch, [...many, { slot: 1, generation: 1, hits: 1 }]);
+    const more = useFrame(number, epoch, [...many, { slot: 1, nonce: 1, hits: 1 }]);
     expect(protocol.decodeFrame(more)).toEqual({ kind: "refuse", why: "malformed" });
   });
 

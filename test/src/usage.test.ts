@@ -44,7 +44,7 @@ function usage(level: LogLevel = "debug") {
     hitsOf: (name: string) => (cache.find({ name, type: A }, 0)?.hits as number) - 1,
   };
 }
-const use = (slot: number, hits: number, generation = 1) => ({ slot, generation, hits });
+const use = (slot: number, hits: number, nonce = 1) => ({ slot, nonce, hits });
 
 describe("usage", () => {
   it.each(["touch", "hits"] as const)("adds the hits of %s to the entries, the counters and the log", (kind) => {

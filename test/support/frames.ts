@@ -18,16 +18,16 @@ export function frame(kind: number, body: Buffer = Buffer.alloc(0)): Buffer {
 
 export interface Use {
   slot: number;
-  generation: number;
+  nonce: number;
   hits: number;
 }
 
 /** A touch or a report of hits; `epoch` is 8 bytes of the table's header. */
 export function useFrame(kind: number, epoch: Uint8Array, uses: readonly Use[]): Buffer {
-  const entries = uses.map(({ slot, generation, hits }) => {
+  const entries = uses.map(({ slot, nonce, hits }) => {
     const entry = Buffer.alloc(layout.USE_ENTRY_BYTES);
     entry.writeUInt32BE(slot, layout.USE_SLOT);
-    entry.writeUInt16BE(generation, layout.USE_GENERATION);
+    entry.writeUInt16BE(nonce, layout.USE_NONCE);
     entry.writeUInt16BE(hits, layout.USE_HITS);
     return entry;
   });

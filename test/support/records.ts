@@ -8,12 +8,14 @@ export interface RecordParts {
   outcome?: number;
   ttl?: number;
   chain?: string[];
+  /** RECORD_FLAG_* bits. */
+  flags?: number;
   /** Addresses as bytes; names for PTR. */
   data?: (Uint8Array | string)[];
 }
 
 export function makeRecord(parts: RecordParts): Uint8Array {
-  const { name, type = layout.TYPE_A, ttl = 60, chain = [], data = [] } = parts;
+  const { name, type = layout.TYPE_A, ttl = 60, chain = [], flags = 0, data = [] } = parts;
   const outcome = parts.outcome ?? (data.length > 0 ? layout.OUTCOME_DATA : layout.OUTCOME_NO_DATA);
   const text = (value: string) => Buffer.from(String.fromCharCode(value.length) + value, "latin1");
   const names = Buffer.concat([name, ...chain].map(text));
@@ -28,6 +30,7 @@ export function makeRecord(parts: RecordParts): Uint8Array {
   record.writeUInt16LE(type, layout.RECORD_TYPE);
   record.writeUInt16LE(data.length, layout.RECORD_DATA_COUNT);
   record.writeUInt16LE(dataAt, layout.RECORD_DATA_OFFSET);
+  record.writeUInt16LE(flags, layout.RECORD_FLAGS);
   record.set(names, layout.RECORD_NAMES);
   record.set(body, dataAt);
   return new Uint8Array(record);

@@ -8,6 +8,8 @@ export type RecordOptions = {
   type?: "A" | "AAAA" | "PTR";
   outcome?: number;
   chain?: string[];
+  /** RECORD_FLAG_* bits. */
+  flags?: number;
   /** Names for PTR. */
   addresses?: string[];
 };
@@ -32,7 +34,7 @@ export function seal(record: Buffer): Buffer {
   return record;
 }
 
-export function sealedRecord({ name, type = "A", outcome, chain = [], addresses = [] }: RecordOptions): Buffer {
+export function sealedRecord({ name, type = "A", outcome, chain = [], flags = 0, addresses = [] }: RecordOptions): Buffer {
   const names = Buffer.concat([name, ...chain].map(nameBytes));
   const data = Buffer.concat(addresses.map(type === "PTR" ? nameBytes : addressBytes));
   const dataOffset = layout.RECORD_NAMES + names.length;
@@ -45,6 +47,7 @@ export function sealedRecord({ name, type = "A", outcome, chain = [], addresses 
   bytes.writeUInt16LE(TYPES[type], layout.RECORD_TYPE);
   bytes.writeUInt16LE(addresses.length, layout.RECORD_DATA_COUNT);
   bytes.writeUInt16LE(dataOffset, layout.RECORD_DATA_OFFSET);
+  bytes.writeUInt16LE(flags, layout.RECORD_FLAGS);
   names.copy(bytes, layout.RECORD_NAMES);
   data.copy(bytes, dataOffset);
   return seal(bytes);
@@ -98,7 +101,7 @@ export function readQuestion(bytes: Buffer): Question | undefined {
 export type Uses = {
   kind: "touch" | "hits";
   epoch: bigint;
-  entries: { slot: number; generation: number; hits: number }[];
+  entries: { slot: number; nonce: number; hits: number }[];
 };
 
 /** Undefined while the bytes are not yet a whole frame that tells of hits. */
@@ -111,7 +114,7 @@ export function readUses(bytes: Buffer): Uses | undefined {
   for (let at = layout.USE_ENTRIES; at < bytes.length; at += layout.USE_ENTRY_BYTES) {
     entries.push({
       slot: bytes.readUInt32BE(at + layout.USE_SLOT),
-      generation: bytes.readUInt16BE(at + layout.USE_GENERATION),
+      nonce: bytes.readUInt16BE(at + layout.USE_NONCE),
       hits: bytes.readUInt16BE(at + layout.USE_HITS),
     });
   }

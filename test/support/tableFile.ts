@@ -9,7 +9,7 @@ export type TableEntry = RecordOptions & {
   /** From now, in milliseconds; the defaults are a minute and 50 seconds. */
   expiresInMs?: number;
   refreshInMs?: number;
-  generation?: number;
+  nonce?: bigint;
 };
 export type TableOptions = {
   setCount?: number;
@@ -26,9 +26,9 @@ export const monotonicMs = (): number => Number(process.hrtime.bigint() / 1_000_
 
 /** A slot's bytes and number, for the entry in a table of so many sets. */
 export function slotOf(entry: TableEntry, setCount: number, way = 0): { slot: number; hash: bigint; record: Buffer } {
-  const { expiresInMs = 60_000, refreshInMs = 50_000, generation = 1, type = "A" } = entry;
+  const { expiresInMs = 60_000, refreshInMs = 50_000, nonce = 1n, type = "A" } = entry;
   const record = sealedRecord(entry);
-  record.writeUInt32LE(generation, layout.RECORD_GENERATION);
+  record.writeBigUInt64LE(nonce, layout.RECORD_NONCE);
   record.writeBigUInt64LE(BigInt(monotonicMs() + expiresInMs), layout.RECORD_EXPIRES_AT_MS);
   record.writeBigUInt64LE(BigInt(monotonicMs() + refreshInMs), layout.RECORD_REFRESH_AT_MS);
   seal(record);
