@@ -18,6 +18,12 @@ static uint64_t read_u64(const uint8_t *bytes) {
     return value;
 }
 
+static uint32_t read_u32(const uint8_t *bytes) {
+    uint32_t value;
+    memcpy(&value, bytes, sizeof value);
+    return value;
+}
+
 static uint16_t read_u16(const uint8_t *bytes) {
     uint16_t value;
     memcpy(&value, bytes, sizeof value);
@@ -79,6 +85,7 @@ size_t answer_read(const uint8_t *record, size_t available, const char *name, si
                               .count = read_u16(record + NW_RECORD_DATA_COUNT),
                               .nonce = read_u16(record + NW_RECORD_NONCE),
                               .flags = read_u16(record + NW_RECORD_FLAGS),
+                              .ttl_seconds = read_u32(record + NW_RECORD_TTL_SECONDS),
                               .expires_ms = read_u64(record + NW_RECORD_EXPIRES_AT_MS),
                               .refresh_ms = read_u64(record + NW_RECORD_REFRESH_AT_MS)};
     if (answer->outcome == NW_OUTCOME_EMPTY || answer->outcome > NW_OUTCOME_UNFIT || answer->type != type ||

@@ -143,9 +143,8 @@ bool eligible(const char *name, struct question *question) {
     if (!user || user->off || !name || !name_read(name, question, &dots, &absolute) || is_local_name(question, dots))
         return false;
     question->now = tick_ms();
-    question->hash = key_hash(&question->length);
-    if (!view_look(question->hash, question->now, &facts) || facts.named_here || facts.resolver.changes_answers ||
-        !plan_search(question, dots, absolute, &facts))
+    if (!view_look(key_hash(&question->length), question->now, &facts) || facts.named_here ||
+        facts.resolver.changes_answers || !plan_search(question, dots, absolute, &facts))
         return false;
     question->own_order = false;
     if (on_glibc()) {

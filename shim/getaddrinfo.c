@@ -130,7 +130,7 @@ OWN_FRAME static int build(const struct question *question, const struct request
         return TO_LIBC;
     if (count > FEW_DESTINATIONS && !(destinations = malloc(count * sizeof *destinations)))
         return EAI_MEMORY;
-    uint32_t turn = rotation(question);
+    uint32_t turn = rotation();
     uint16_t port = glibc ? services[0].port : MUSL_PORT;
     size_t taken = takes_a ? take_addresses(&reply->a, turn, request->mapped, port, destinations) : 0;
     take_addresses(&reply->aaaa, turn, false, port, destinations + taken);

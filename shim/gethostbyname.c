@@ -41,7 +41,7 @@ OWN_FRAME static int build(const struct question *question, const struct answer 
     struct destination few[FEW_DESTINATIONS], *destinations = few;
     if (answer->count > FEW_DESTINATIONS && !(destinations = malloc(answer->count * sizeof *destinations)))
         return TO_LIBC;
-    take_addresses(answer, rotation(question), false, MUSL_PORT, destinations);
+    take_addresses(answer, rotation(), false, MUSL_PORT, destinations);
     if (!on_glibc()) /* glibc sorts in getaddrinfo only */
         order(destinations, answer->count, NULL, tick_ms());
     int error = TO_LIBC;

@@ -5,7 +5,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#define ENTRIES_MAX (HOSTS_SLOTS / 2)
+#define SLOTS_MIN 512 /* a page */
 
 static const uint64_t SEED = 0x6a09e667f3bcc908u; /* the square root of 2 */
 
@@ -53,36 +53,42 @@ static bool read_address(char *word, uint8_t address[16]) {
     return true;
 }
 
-void hosts_read(struct words *words, struct hosts *hosts) {
+/* As many slots as the file has bytes are twice what it can name; more would spread over more of the process's memory.
+ * A file that does not tell its size, or grows meanwhile, may have more entries than that: libc's, as are too many. */
+void hosts_read(struct words *words, struct hosts *hosts, off_t file_bytes) {
+    uint32_t slots = SLOTS_MIN;
+    while (slots < HOSTS_SLOTS && slots < file_bytes)
+        slots *= 2;
+    atomic_store_explicit(&hosts->slots, slots, memory_order_relaxed);
     for (size_t i = 0; i < HOSTS_SLOTS; i++)
         if (atomic_load_explicit(&hosts->hashes[i], memory_order_relaxed)) /* leaves untouched pages unallocated */
             atomic_store_explicit(&hosts->hashes[i], 0, memory_order_relaxed);
     words->hash_anywhere = true;
     size_t entries = 0;
     char word[WORD_BYTES];
-    while (entries < ENTRIES_MAX && next_word(words, word)) {
+    while (entries < slots / 2 && next_word(words, word)) {
         uint8_t address[16];
         if (words->first && !read_address(word, address))
             continue;
         uint64_t hash = words->first ? address_hash(address) : name_hash(word);
-        size_t slot = hash % HOSTS_SLOTS;
+        size_t slot = hash & (slots - 1);
         uint64_t seen;
         while ((seen = atomic_load_explicit(&hosts->hashes[slot], memory_order_relaxed)) && seen != hash)
-            slot = (slot + 1) % HOSTS_SLOTS;
+            slot = (slot + 1) & (slots - 1);
         if (seen)
             continue;
         atomic_store_explicit(&hosts->hashes[slot], hash, memory_order_relaxed);
         entries++;
     }
-    atomic_store_explicit(&hosts->overflow, entries == ENTRIES_MAX, memory_order_relaxed);
+    atomic_store_explicit(&hosts->overflow, entries == slots / 2, memory_order_relaxed);
 }
 
 bool hosts_has(const struct hosts *hosts, uint64_t hash) {
     if (atomic_load_explicit(&hosts->overflow, memory_order_relaxed))
         return true;
+    uint32_t slots = atomic_load_explicit(&hosts->slots, memory_order_relaxed);
     uint64_t seen;
-    for (size_t slot = hash % HOSTS_SLOTS, probes = 0; probes < HOSTS_SLOTS;
-         slot = (slot + 1) % HOSTS_SLOTS, probes++) {
+    for (size_t slot = hash & (slots - 1), probes = 0; probes < slots; slot = (slot + 1) & (slots - 1), probes++) {
         seen = atomic_load_explicit(&hosts->hashes[slot], memory_order_relaxed);
         if (!seen || seen == hash)
             return seen == hash;

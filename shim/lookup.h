@@ -143,6 +143,7 @@ bool view_look(uint64_t hash, uint64_t now, struct facts *);
 #define HOSTS_SLOTS 8192
 struct hosts {
     _Atomic bool overflow;
+    _Atomic uint32_t slots; /* of them in use, a power of two */
     _Atomic uint64_t hashes[HOSTS_SLOTS];
 };
 #define KEY_BYTES 272 /* a length, 253 of name, and zeros to spare */
@@ -150,7 +151,7 @@ uint64_t key_hash(const uint8_t *key);
 uint64_t name_hash(const char *name);
 uint64_t address_hash(const uint8_t address[16]);
 void map_v4(const uint8_t v4[4], uint8_t address[16]);
-void hosts_read(struct words *, struct hosts *);
+void hosts_read(struct words *, struct hosts *, off_t file_bytes);
 bool hosts_has(const struct hosts *, uint64_t hash);
 void resolvconf_default(struct resolver *);
 void resolvconf_read(struct words *, struct resolver *, struct domains *);
@@ -172,7 +173,6 @@ struct question {
     uint8_t candidate;                   /* which of them the names below are of */
     uint32_t view;                       /* the others end in its domains */
     uint64_t now;                        /* tick_ms() */
-    uint64_t hash;                       /* key_hash() of the name itself */
     char spelled[NW_NAME_BYTES_MAX + 2]; /* without the final dot */
     /* In lower case, its length before it and zeros to a multiple of 16 after it: the key of the table. */
     _Alignas(16) uint8_t length;
@@ -195,6 +195,7 @@ struct answer {
     uint16_t count;
     uint16_t nonce; /* its low bits */
     uint16_t flags;
+    uint32_t ttl_seconds; /* 0: just fetched, and kept by nobody */
     uint64_t expires_ms, refresh_ms;
     const uint8_t *chain; /* u8 length and text, chain_count times */
     const uint8_t *data;  /* of PTR: u8 length and text, count times */
@@ -281,7 +282,7 @@ struct destination {
 };
 #define KEY_BITS 24
 #define MUSL_PORT 0xffff
-uint32_t rotation(const struct question *);
+uint32_t rotation(void);
 #define FEW_DESTINATIONS 8
 size_t take_addresses(const struct answer *, uint32_t rotation, bool mapped, uint16_t port, struct destination *);
 void order(struct destination *, size_t count, const struct interfaces *known, uint64_t now_ms);

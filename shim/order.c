@@ -5,34 +5,33 @@
 #include <netinet/in.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-#define COUNTERS 64
-
-/* Each name turns by itself, or two names looked up in turn would each see every other address only; and each process
- * starts elsewhere, or all that look up once would go to the first. */
-uint32_t rotation(const struct question *question) {
-    static _Atomic uint32_t calls[COUNTERS];
-    /* Two threads may take the same turn: a locked addition would cost more than that. */
-    _Atomic uint32_t *own_calls = &calls[question->hash % COUNTERS];
-    uint32_t turn = atomic_load_explicit(own_calls, memory_order_relaxed);
-    atomic_store_explicit(own_calls, turn + 1, memory_order_relaxed);
+/* A number by chance, for where the next list starts. Of no counter alone, for two calls in turn would fall into step
+ * with two addresses, and children are forked with one state: the processor's clock is in it, which is read without a
+ * system call. The counter is for a clock so slow that it may stand from one call to the next; threads may lose a
+ * count. */
+uint32_t rotation(void) {
 #ifdef NAMEWELL_STEADY /* a test build, to compare orders with libc's */
-    turn = 0;
+    return 0;
 #else
-    static _Atomic uint32_t start;
-    uint32_t began = atomic_load_explicit(&start, memory_order_relaxed);
-    if (began == 0) {
-        struct timespec now = {0};
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        began = (((uint32_t)now.tv_nsec ^ (uint32_t)getpid() << 10) * 0x9e3779b1u) >> 8;
-        began = began ? began : COUNTERS;
-        atomic_store_explicit(&start, began, memory_order_relaxed);
-    }
-    turn += began;
+    static _Atomic uint64_t calls;
+    uint64_t turn = atomic_load_explicit(&calls, memory_order_relaxed) + 0x9e3779b97f4a7c15, time;
+    atomic_store_explicit(&calls, turn, memory_order_relaxed);
+#if defined __x86_64__
+    time = __builtin_ia32_rdtsc();
+#else
+    __asm__ volatile("mrs %0, cntvct_el0" : "=r"(time));
 #endif
-    return turn;
+    uint64_t mixed = (time ^ turn) * 0xd6e8feb86659fd93;
+    mixed = (mixed ^ mixed >> 32) * 0xd6e8feb86659fd93;
+    return (uint32_t)(mixed >> 32);
+#endif
+}
+
+/* What has just been fetched and is not kept was not frozen by us either: it keeps its server's order, as with libc. */
+static bool keeps_order(const struct answer *answer) {
+    return answer->ttl_seconds == 0 || answer->flags & NW_RECORD_FLAG_FIXED_ORDER;
 }
 
 /* Writes the answer's addresses, starting with another one each time; v4 as v4-mapped v6 on request. */
@@ -40,7 +39,7 @@ size_t take_addresses(const struct answer *answer, uint32_t rotation, bool mappe
                       struct destination *into) {
     if (answer->outcome != NW_OUTCOME_DATA)
         return 0;
-    size_t next = rotation % answer->count;
+    size_t next = keeps_order(answer) ? 0 : (size_t)((uint64_t)rotation * answer->count >> 32);
     for (size_t i = 0; i < answer->count; i++) {
         struct destination *destination = &into[i];
         *destination = (struct destination){.family = AF_INET6, .port = port};

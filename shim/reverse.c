@@ -58,7 +58,6 @@ static void write_question(const uint8_t *address, bool v4, struct question *que
     question->asked_length = question->length;
     question->candidate_count = 1;
     question->as_is = question->candidate = 0;
-    question->hash = key_hash(&question->length);
 }
 
 /* The address: 4 or 16 bytes. */

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define KEPT_MS 1000
-#define SETS 2048
+#define SETS 256
 #define WAYS 4
 
 struct route {
@@ -43,9 +43,9 @@ static uint64_t checksum_of(const struct destination *destination, const uint64_
 
 static struct route *set_of(const uint64_t address[2]) {
     uint64_t hash = (address[0] ^ (address[1] << 29 | address[1] >> 35)) * 0x9e3779b97f4a7c15;
-    return routes[hash >> 53];
+    return routes[hash >> 56];
 }
-_Static_assert(SETS == 1 << 11, "the hash's upper 11 bits");
+_Static_assert(SETS == 1 << 8, "the hash's upper 8 bits");
 
 /* Fills the key in, or leaves it 0. */
 void route_find(struct destination *destination, uint64_t now_ms) {

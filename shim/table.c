@@ -57,8 +57,7 @@ static uint32_t look(const struct map *map, const struct question *question, uin
 }
 
 static void note(const struct map *map, const struct question *question, uint32_t slot, const struct answer *answer) {
-    usage_note(map->base + NW_HEADER_EPOCH, slot, answer->nonce, answer->refresh_ms <= question->now,
-               question->now);
+    usage_note(map->base + NW_HEADER_EPOCH, slot, answer->nonce, answer->refresh_ms <= question->now, question->now);
 }
 
 /* True: the reply holds a fresh answer for each family, of which there are two at most. */

@@ -80,11 +80,11 @@ static bool identify(const char *path, int fd, struct identity *identity) {
     return true;
 }
 
-static void read_words(enum file file, struct words *words, struct known *known, struct view *view) {
+static void read_words(enum file file, struct words *words, off_t bytes, struct known *known, struct view *view) {
     struct switches switches = {.plain = true};
     switch (file) {
     case HOSTS:
-        hosts_read(words, &view->hosts);
+        hosts_read(words, &view->hosts, bytes);
         return;
     case RESOLV_CONF:
         resolvconf_default(&known->facts.resolver);
@@ -117,7 +117,7 @@ OWN_FRAME static bool read_file(enum file file, struct known *known, struct view
         return false;
     bool good = words.no_file || identify(NULL, words.fd, &opened);
     if (good)
-        read_words(file, &words, known, view);
+        read_words(file, &words, opened.size, known, view);
     if (!words.no_file)
         close(words.fd);
     if (!good || words.failed)

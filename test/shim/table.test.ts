@@ -144,12 +144,6 @@ for (const libc of ["glibc", "musl"] as const) {
       expect(found).toEqual({ answers: names.map((_, i) => `192.0.2.${10 + i}`), asked: 0 });
     });
 
-    it("gives each address its turn to come first", async () => {
-      publish({ name: "www.example", addresses: ["192.0.2.1", "198.51.100.2", "203.0.113.3"] });
-      const firsts = (await answers(call(CALL, 3))).answers.filter((_, i) => i % 3 === 0);
-      expect(firsts.sort()).toEqual(["192.0.2.1", "198.51.100.2", "203.0.113.3"]);
-    });
-
     const number = (at: number, value: number) => (bytes: Buffer) => void bytes.writeUInt32LE(value, at);
     const HEADERS: [string, (bytes: Buffer) => void][] = [
       ["another magic", number(layout.HEADER_MAGIC, 7)],

@@ -10,6 +10,8 @@ export type RecordOptions = {
   chain?: string[];
   /** RECORD_FLAG_* bits. */
   flags?: number;
+  /** The default is a minute. */
+  ttlSeconds?: number;
   /** Names for PTR. */
   addresses?: string[];
 };
@@ -34,7 +36,15 @@ export function seal(record: Buffer): Buffer {
   return record;
 }
 
-export function sealedRecord({ name, type = "A", outcome, chain = [], flags = 0, addresses = [] }: RecordOptions): Buffer {
+export function sealedRecord({
+  name,
+  type = "A",
+  outcome,
+  chain = [],
+  flags = 0,
+  ttlSeconds = 60,
+  addresses = [],
+}: RecordOptions): Buffer {
   const names = Buffer.concat([name, ...chain].map(nameBytes));
   const data = Buffer.concat(addresses.map(type === "PTR" ? nameBytes : addressBytes));
   const dataOffset = layout.RECORD_NAMES + names.length;
@@ -43,7 +53,7 @@ export function sealedRecord({ name, type = "A", outcome, chain = [], flags = 0,
   bytes.writeUInt16LE(length, layout.RECORD_LENGTH);
   bytes.writeUInt8(outcome ?? layout.OUTCOME_DATA, layout.RECORD_OUTCOME);
   bytes.writeUInt8(chain.length, layout.RECORD_CHAIN_COUNT);
-  bytes.writeUInt32LE(60, layout.RECORD_TTL_SECONDS);
+  bytes.writeUInt32LE(ttlSeconds, layout.RECORD_TTL_SECONDS);
   bytes.writeUInt16LE(TYPES[type], layout.RECORD_TYPE);
   bytes.writeUInt16LE(addresses.length, layout.RECORD_DATA_COUNT);
   bytes.writeUInt16LE(dataOffset, layout.RECORD_DATA_OFFSET);
