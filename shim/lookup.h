@@ -30,9 +30,25 @@ _Static_assert(sizeof(void *) == 8, "x86-64 and arm64 only");
 /* Our own verdict of a call, beside the EAI_* codes (small negative numbers) and 0: the real function shall answer. */
 #define TO_LIBC 0x4e57
 
-/* libc.c */
-bool libc_is_whole(void);
+/* libc.c, and real.c for which one it is; here what each call asks for several times */
+enum libc { LIBC_UNKNOWN, LIBC_NONE, LIBC_GLIBC, LIBC_MUSL, LIBC_MUSL_WITH_NO_DATA };
+extern _Atomic int libc_found;
+enum libc libc_find(void);
+bool libc_is_there(void);
 void no_libc(void);
+static inline enum libc which_libc(void) {
+    int found = atomic_load_explicit(&libc_found, memory_order_relaxed);
+    return found ? (enum libc)found : libc_find();
+}
+static inline bool libc_is_whole(void) {
+    return which_libc() != LIBC_NONE;
+}
+static inline bool on_glibc(void) {
+    return which_libc() == LIBC_GLIBC;
+}
+static inline bool musl_tells_no_data(void) {
+    return which_libc() == LIBC_MUSL_WITH_NO_DATA;
+}
 
 /* claim.c: so that not all do the same work at once. It protects no data: a claim may be taken over, and then two are
  * at it; what they write has to stand that. */
@@ -73,9 +89,7 @@ enum real {
     REAL_COUNT
 };
 void *real(enum real function);
-bool on_glibc(void);
 bool glibc_since(int minor);
-bool musl_tells_no_data(void);
 bool libc_is_next(void);
 
 /* guard.c: errno and cancellation, put back as they were. Around whatever may make a system call; a hit makes none. */

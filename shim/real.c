@@ -145,8 +145,6 @@ void *real(enum real function) {
     return address;
 }
 
-enum libc { UNKNOWN, GLIBC, MUSL, MUSL_WITH_NO_DATA };
-
 /* The libc is the object that has the resolver and what nobody else exports: not a sanitizer's runtime, which has hooks
  * of its own, nor a library that imitates glibc's names on musl. musl's EAI_NODATA came with 1.2.4, the release that
  * took the symbol open64 away. */
@@ -154,28 +152,24 @@ static int search_libc(struct dl_phdr_info *info, size_t size, void *argument) {
     (void)size;
     if (!find_in_object(info, "getaddrinfo") || !find_in_object(info, "getauxval"))
         return 0;
-    *(enum libc *)argument = find_in_object(info, "gnu_get_libc_version") ? GLIBC
-                             : find_in_object(info, "open64")             ? MUSL
-                                                                          : MUSL_WITH_NO_DATA;
+    *(enum libc *)argument = find_in_object(info, "gnu_get_libc_version") ? LIBC_GLIBC
+                             : find_in_object(info, "open64")             ? LIBC_MUSL
+                                                                          : LIBC_MUSL_WITH_NO_DATA;
     return 1;
 }
 
-static enum libc which_libc(void) {
-    static _Atomic int which;
-    int known = atomic_load_explicit(&which, memory_order_relaxed);
-    if (known == UNKNOWN) {
-        enum libc found = UNKNOWN;
-        dl_iterate_phdr(search_libc, &found);
-        if (found == UNKNOWN)
-            found = gnu_get_libc_version ? GLIBC : MUSL;
-        atomic_store_explicit(&which, found, memory_order_relaxed);
-        known = found;
-    }
-    return (enum libc)known;
-}
+_Atomic int libc_found;
 
-bool on_glibc(void) {
-    return which_libc() == GLIBC;
+enum libc libc_find(void) {
+    enum libc found = LIBC_UNKNOWN;
+    if (!libc_is_there())
+        found = LIBC_NONE;
+    else
+        dl_iterate_phdr(search_libc, &found);
+    if (found == LIBC_UNKNOWN)
+        found = gnu_get_libc_version ? LIBC_GLIBC : LIBC_MUSL;
+    atomic_store_explicit(&libc_found, found, memory_order_relaxed);
+    return found;
 }
 
 /* glibc 2.minor or later. */
@@ -189,10 +183,6 @@ bool glibc_since(int minor) {
     for (const char *digit = version + 2; *digit >= '0' && *digit <= '9' && own < 1000; digit++)
         own = own * 10 + (*digit - '0');
     return own >= minor;
-}
-
-bool musl_tells_no_data(void) {
-    return which_libc() == MUSL_WITH_NO_DATA;
 }
 
 struct gap {
@@ -240,7 +230,6 @@ __attribute__((constructor)) static void find_all(int count, char **arguments, c
         return;
     for (enum real function = 0; function < REAL_COUNT; function++)
         real(function);
-    which_libc();
     libc_is_next();
     own_socket();
     settings_begin(environment);

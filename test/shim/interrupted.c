@@ -7,8 +7,10 @@
 static uint64_t time_ms = 1000;
 static int waited_ms;
 
-bool on_glibc(void) {
-    return true;
+_Atomic int libc_found = LIBC_GLIBC;
+
+enum libc libc_find(void) {
+    return LIBC_GLIBC;
 }
 
 bool libc_is_next(void) {

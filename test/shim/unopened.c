@@ -24,12 +24,10 @@ void *real(enum real function) {
     return NULL;
 }
 
-bool libc_is_whole(void) {
-    return true;
-}
+_Atomic int libc_found = LIBC_GLIBC;
 
-bool on_glibc(void) {
-    return true;
+enum libc libc_find(void) {
+    return LIBC_GLIBC;
 }
 
 const struct settings *settings(void) {
