@@ -47,7 +47,7 @@ static void *find_by_gnu_hash(const struct table *table, const char *name) {
     const uint32_t *head = table->gnu_hash; /* bucket count, first symbol, bloom words (64 bits each), bloom shift */
     const uint32_t *buckets = head + 4 + 2 * head[2], *chains = buckets + head[0];
     uint32_t index = head[0] ? buckets[hash % head[0]] : 0;
-    if (index < head[1])
+    if (index == 0 || index < head[1])
         return NULL;
     for (;; index++) {
         uint32_t chained = chains[index - head[1]];
