@@ -14,15 +14,15 @@ static int claimant(uint64_t claim) {
     return (int)(claim & ((1u << PID_BITS) - 1));
 }
 
-static uint64_t age_ms(uint64_t claim) {
-    return (now_ms() - (claim >> PID_BITS)) & (UINT64_MAX >> PID_BITS);
+static bool is_younger(uint64_t claim, uint64_t ms) {
+    return is_waiting(now_ms(), (claim >> PID_BITS) + ms, ms);
 }
 
 enum claim claim(_Atomic uint64_t *holder) {
     uint64_t seen = 0, own = now_ms() << PID_BITS | (uint64_t)getpid();
     if (atomic_compare_exchange_strong(holder, &seen, own))
         return CLAIM_FREE;
-    if ((claimant(seen) != getpid() || age_ms(seen) > ABANDONED_MS) &&
+    if ((claimant(seen) != getpid() || !is_younger(seen, ABANDONED_MS)) &&
         atomic_compare_exchange_strong(holder, &seen, own))
         return CLAIM_INHERITED;
     return CLAIM_BUSY;
@@ -32,7 +32,7 @@ enum claim claim(_Atomic uint64_t *holder) {
  * after a millisecond, if somebody else holds the claim and it has not been waited for long enough already. */
 bool await_claimant(_Atomic uint64_t *holder, int *waited_ms) {
     uint64_t seen = atomic_load_explicit(holder, memory_order_acquire);
-    if (seen == 0 || claimant(seen) != getpid() || age_ms(seen) > CLAIMANT_MS_MAX || *waited_ms >= CLAIMANT_MS_MAX)
+    if (seen == 0 || claimant(seen) != getpid() || !is_younger(seen, CLAIMANT_MS_MAX) || *waited_ms >= CLAIMANT_MS_MAX)
         return false;
     poll(NULL, 0, 1);
     ++*waited_ms;
@@ -42,9 +42,10 @@ bool await_claimant(_Atomic uint64_t *holder, int *waited_ms) {
 /* For a moment's writing, where claim() would cost a system call, for the process id. What is so old has lost its
  * writer: to a longjmp, or to the parent of a fork. */
 bool take(_Atomic uint64_t *writing_since, uint64_t now) {
-    uint64_t seen = 0;
-    return atomic_compare_exchange_strong(writing_since, &seen, now) ||
-           ((int64_t)(now - seen) > ABANDONED_MS && atomic_compare_exchange_strong(writing_since, &seen, now));
+    uint64_t seen = 0, own = now ? now : 1;
+    return atomic_compare_exchange_strong(writing_since, &seen, own) ||
+           (!is_waiting(now, seen + ABANDONED_MS, ABANDONED_MS) &&
+            atomic_compare_exchange_strong(writing_since, &seen, own));
 }
 
 void release(_Atomic uint64_t *holder) {

@@ -21,18 +21,31 @@
 #define EXCHANGE_MS_MAX 35000
 #endif
 
-/* Time 0 is "never"; the clock has long passed it. */
+/* Time 0 is "never". */
 static _Atomic uint64_t not_permitted_until_ms;
 /* Not 0: the server hangs, and one caller at a time may see whether it still does. Written after left_alone_ms and read
  * before it, or else a heartbeat from before would count as one from after. */
 static _Atomic uint64_t next_probe_ms;
 static _Atomic uint64_t left_alone_ms; /* since when; a heartbeat from after that is a reason to see earlier */
 
+_Static_assert(BACKLOG_FULL_AGAIN_MS <= PROBE_EVERY_MS, "the longest that a server is left alone");
+
 struct exchange {
     int fd;
     uint64_t deadline_ms, last_ms; /* of what is waited for, and of all */
+    uint64_t seen_ms;              /* the time when it was last asked for */
+    uint32_t idle_looks;           /* so often it has been the same since */
     bool heard, timed_out;
 };
+
+/* What is left of a wait; nothing where the clock has gone back. Where it stands there is an end as well: the more
+ * often it is found where it was, the sooner, for a flood of frames or of signals may keep us from waiting at all. */
+static uint64_t left_ms(struct exchange *exchange, uint64_t until) {
+    uint64_t now = now_ms(), seen = exchange->seen_ms;
+    exchange->idle_looks = now == seen ? exchange->idle_looks + 1 : 0;
+    exchange->seen_ms = now;
+    return now >= seen && is_waiting(now, until, EXCHANGE_MS_MAX) ? (until - now) / (1 + exchange->idle_looks) : 0;
+}
 
 static uint32_t read_u32(const uint8_t *bytes) { /* network order, as all numbers of a frame */
     return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
@@ -127,19 +140,18 @@ static bool receive(struct exchange *exchange, uint8_t *into, size_t length) {
             got += (size_t)more;
             continue;
         }
-        if (more == 0 || (errno != EAGAIN && errno != EINTR))
+        bool is_empty = more < 0 && errno == EAGAIN;
+        if (!is_empty && (more == 0 || errno != EINTR))
             return false;
-        uint64_t now = now_ms();
         uint64_t until = exchange->deadline_ms < exchange->last_ms ? exchange->deadline_ms : exchange->last_ms;
-        if (now >= until) {
+        uint64_t wait_ms = left_ms(exchange, until);
+        struct pollfd waiting = {.fd = exchange->fd, .events = POLLIN};
+        int ready = is_empty && wait_ms ? poll(&waiting, 1, (int)wait_ms) : 1;
+        if (wait_ms == 0 || (ready == 0 && exchange->idle_looks == 0)) { /* the whole wait, whatever the clock says */
             exchange->timed_out = true;
             return false;
         }
-        struct pollfd waiting = {.fd = exchange->fd, .events = POLLIN};
-        int ready = errno == EAGAIN ? poll(&waiting, 1, (int)(until - now)) : 1;
-        if (ready == 0) /* whatever the clock says: somebody may have stopped it */
-            exchange->timed_out = true;
-        if (ready == 0 || (ready < 0 && errno != EINTR))
+        if (ready < 0 && errno != EINTR)
             return false;
     }
     return true;
@@ -158,9 +170,8 @@ static size_t receive_answer(struct exchange *exchange, struct reply *reply) {
         if (kind == NW_KIND_PENDING && length == NW_PENDING_FRAME_BYTES) {
             if (!receive(exchange, frame + NW_FRAME_HEADER_BYTES, length - NW_FRAME_HEADER_BYTES))
                 return 0;
-            uint64_t now = now_ms();
-            exchange->deadline_ms = now + read_u32(frame + NW_PENDING_WAIT_MS) + PENDING_GRACE_MS;
-            if (now < exchange->last_ms) /* a flood of promises never lets the socket run dry */
+            exchange->deadline_ms = now_ms() + read_u32(frame + NW_PENDING_WAIT_MS) + PENDING_GRACE_MS;
+            if (left_ms(exchange, exchange->last_ms) > 0) /* a flood of promises never lets the socket run dry */
                 continue;
             exchange->timed_out = true;
             return 0;
@@ -203,19 +214,24 @@ static bool greet(struct exchange *exchange) {
     return hello[NW_FRAME_KIND] == NW_KIND_HELLO && read_u32(hello + NW_FRAME_LENGTH) == sizeof hello;
 }
 
+static bool is_not_permitted(uint64_t now) {
+    return is_waiting(now, atomic_load_explicit(&not_permitted_until_ms, memory_order_relaxed), NOT_PERMITTED_MS);
+}
+
 /* How long this call may wait for a sign of life; 0: not at all. The table's heartbeat, where there is one, tells a
  * server that is gone or hangs before it is asked, and one that is well again before the next probe. */
 static int patience_ms(uint64_t now) {
     uint64_t heartbeat_ms = 0;
     enum server server = map_server(&heartbeat_ms);
-    if (server == SERVER_GONE || now < atomic_load_explicit(&not_permitted_until_ms, memory_order_relaxed))
+    if (server == SERVER_GONE || is_not_permitted(now))
         return 0;
     uint64_t probe = atomic_load_explicit(&next_probe_ms, memory_order_acquire);
     if (probe == 0)
         return NW_SILENCE_MS;
     bool has_moved =
         server == SERVER_ALIVE && heartbeat_ms > atomic_load_explicit(&left_alone_ms, memory_order_relaxed);
-    if ((now < probe && !has_moved) || !atomic_compare_exchange_strong(&next_probe_ms, &probe, now + PROBE_EVERY_MS))
+    if ((is_waiting(now, probe, PROBE_EVERY_MS) && !has_moved) ||
+        !atomic_compare_exchange_strong(&next_probe_ms, &probe, now + PROBE_EVERY_MS))
         return 0;
     atomic_store_explicit(&left_alone_ms, now, memory_order_relaxed);
     return PROBE_PATIENCE_MS;
@@ -253,8 +269,7 @@ void tell(uint8_t kind, uint8_t *frame, size_t length) {
     uint64_t heartbeat_ms;
     struct exchange exchange;
     if (map_server(&heartbeat_ms) == SERVER_ALIVE && atomic_load_explicit(&next_probe_ms, memory_order_relaxed) == 0 &&
-        now_ms() >= atomic_load_explicit(&not_permitted_until_ms, memory_order_relaxed) &&
-        connect_socket(&exchange, settings()->socket_path, 0)) {
+        !is_not_permitted(now_ms()) && connect_socket(&exchange, settings()->socket_path, 0)) {
         send_frame(exchange.fd, kind, frame, length);
         close(exchange.fd);
     }

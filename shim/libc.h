@@ -8,7 +8,6 @@
 #define NEEDED(EACH)                                                                                                   \
     EACH(__errno_location)                                                                                             \
     EACH(__h_errno_location)                                                                                           \
-    EACH(clock_gettime)                                                                                                \
     EACH(dl_iterate_phdr)                                                                                              \
     EACH(free)                                                                                                         \
     EACH(getauxval)                                                                                                    \

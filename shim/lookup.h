@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include <time.h>
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "records are read in place, in little-endian order");
 _Static_assert(sizeof(void *) == 8, "x86-64 and arm64 only");
@@ -91,6 +92,7 @@ enum real {
 void *real(enum real function);
 bool glibc_since(int minor);
 bool libc_is_next(void);
+void *in_libc(const char *name);
 
 /* guard.c: errno and cancellation, put back as they were. Around whatever may make a system call; a hit makes none. */
 struct guard {
@@ -99,9 +101,17 @@ struct guard {
 struct guard guard_enter(void);
 void guard_leave(struct guard);
 
-/* clock.c */
+/* clock.c; time 0: nobody can tell it, and then nothing that has an end is given out */
 uint64_t now_ms(void);
 uint64_t tick_ms(void);
+void clock_find(void);
+bool clock_read(clockid_t clock, struct timespec *now);
+#define CLOCK_SLACK_MS 1000 /* one thread's time may be that much older than another's */
+/* Is this still to come, which nobody sets further ahead than `most`? If it is further, the clock has gone back since:
+ * in a new time namespace, or after a restore. */
+static inline bool is_waiting(uint64_t now, uint64_t until, uint64_t most) {
+    return until - now - 1 < most + CLOCK_SLACK_MS;
+}
 
 /* words.c: the words of a small configuration file, or of a text */
 #define WORD_BYTES 256

@@ -12,9 +12,8 @@
 #include <unistd.h>
 
 #define LOOK_AGAIN_MS 1000
-#define CLOCK_SLACK_MS 1000 /* a heartbeat further ahead is of another clock than ours */
-#define MAPS_MAX 8          /* tables of different sizes that one process follows */
-#define LIMIT_SHARE 16      /* of a limited address space a table may take this part */
+#define MAPS_MAX 8     /* tables of different sizes that one process follows */
+#define LIMIT_SHARE 16 /* of a limited address space a table may take this part */
 
 static struct map maps[MAPS_MAX];
 static struct map *_Atomic current;
@@ -35,7 +34,7 @@ static uint64_t heartbeat(const struct map *map) {
     return map_u64(map->base + NW_HEADER_HEARTBEAT_MS);
 }
 
-/* Its times count from the same moment as ours. */
+/* Its times count from the same moment as ours: a heartbeat further ahead is of another clock. */
 static bool has_our_clock(const struct map *map, uint64_t now) {
     return heartbeat(map) <= now + CLOCK_SLACK_MS;
 }
@@ -225,10 +224,14 @@ static const struct map *if_usable(const struct map *map, uint64_t now) {
 /* At most once a second, by one thread; the others go on with what there is. */
 OWN_FRAME static const struct map *follow(uint64_t now) {
     uint64_t next = atomic_load_explicit(&next_look_ms, memory_order_relaxed);
-    if (now >= next && atomic_compare_exchange_strong(&next_look_ms, &next, now + LOOK_AGAIN_MS)) {
+    if (!is_waiting(now, next, LOOK_AGAIN_MS)) {
         struct guard guard = guard_enter();
         if (claim(&mapper) != CLAIM_BUSY) {
-            look_at_path();
+            if (atomic_compare_exchange_strong(&next_look_ms, &next, now + LOOK_AGAIN_MS)) {
+                if (next > now) /* the clock has gone back: it may be another one, and then the table's times are not */
+                    use(NULL);
+                look_at_path();
+            }
             release(&mapper);
         }
         guard_leave(guard);

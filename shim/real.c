@@ -148,9 +148,13 @@ void *real(enum real function) {
 /* The libc is the object that has the resolver and what nobody else exports: not a sanitizer's runtime, which has hooks
  * of its own, nor a library that imitates glibc's names on musl. musl's EAI_NODATA came with 1.2.4, the release that
  * took the symbol open64 away. */
+static bool is_libc(const struct dl_phdr_info *info) {
+    return find_in_object(info, "getaddrinfo") && find_in_object(info, "getauxval");
+}
+
 static int search_libc(struct dl_phdr_info *info, size_t size, void *argument) {
     (void)size;
-    if (!find_in_object(info, "getaddrinfo") || !find_in_object(info, "getauxval"))
+    if (!is_libc(info))
         return 0;
     *(enum libc *)argument = find_in_object(info, "gnu_get_libc_version") ? LIBC_GLIBC
                              : find_in_object(info, "open64")             ? LIBC_MUSL
@@ -183,6 +187,22 @@ bool glibc_since(int minor) {
     for (const char *digit = version + 2; *digit >= '0' && *digit <= '9' && own < 1000; digit++)
         own = own * 10 + (*digit - '0');
     return own >= minor;
+}
+
+static int search_in_libc(struct dl_phdr_info *info, size_t size, void *argument) {
+    (void)size;
+    struct search *search = argument;
+    if (!is_libc(info))
+        return 0;
+    search->found = find_in_object(info, search->name);
+    return 1;
+}
+
+/* libc's own function of that name, whoever stands in front of it; NULL where there is none. */
+void *in_libc(const char *name) {
+    struct search search = {.name = name};
+    dl_iterate_phdr(search_in_libc, &search);
+    return search.found;
 }
 
 struct gap {
@@ -231,6 +251,7 @@ __attribute__((constructor)) static void find_all(int count, char **arguments, c
     for (enum real function = 0; function < REAL_COUNT; function++)
         real(function);
     libc_is_next();
+    clock_find();
     own_socket();
     settings_begin(environment);
 }

@@ -30,9 +30,14 @@ static void store(_Atomic uint64_t *word, uint64_t value) {
     atomic_store_explicit(word, value, memory_order_relaxed);
 }
 
-/* Of a word with its time above so many bits; immense for a time that is still to come, as after a change of clocks. */
+/* Of a word with its time above so many bits; immense for a time that is still to come. */
 static uint64_t age_ms(uint64_t word, unsigned bits, uint64_t now_ms) {
     return (now_ms - (word >> bits)) << bits >> bits;
+}
+
+/* As is_waiting() has it, for a time that comes round. */
+static bool is_fresh(uint64_t word, unsigned bits, uint64_t now_ms) {
+    return age_ms(word, bits, now_ms + CLOCK_SLACK_MS) < KEPT_MS + CLOCK_SLACK_MS;
 }
 
 static uint64_t checksum_of(const struct destination *destination, const uint64_t address[2], uint64_t learned) {
@@ -56,7 +61,7 @@ void route_find(struct destination *destination, uint64_t now_ms) {
         if (load(&set[way].address[0]) != address[0] || load(&set[way].address[1]) != address[1])
             continue;
         uint64_t learned = load(&set[way].learned);
-        if (age_ms(learned, KEY_BITS, now_ms) >= KEPT_MS ||
+        if (!is_fresh(learned, KEY_BITS, now_ms) ||
             load(&set[way].checksum) != checksum_of(destination, address, learned))
             continue;
         destination->key = learned & ((1u << KEY_BITS) - 1);
@@ -65,6 +70,8 @@ void route_find(struct destination *destination, uint64_t now_ms) {
 }
 
 void route_keep(const struct destination *destination, uint64_t now_ms) {
+    if (now_ms == 0)
+        return;
     uint64_t address[2], learned = now_ms << KEY_BITS | destination->key;
     memcpy(address, destination->address, sizeof address);
     struct route *set = set_of(address), *oldest = set;
@@ -80,11 +87,12 @@ void route_keep(const struct destination *destination, uint64_t now_ms) {
 bool families_find(bool *v4, bool *v6, uint64_t now_ms) {
     uint64_t word = load(&families);
     *v4 = word & 2, *v6 = word & 1;
-    return word & 4 && age_ms(word, 3, now_ms) < KEPT_MS;
+    return word & 4 && is_fresh(word, 3, now_ms);
 }
 
 void families_keep(bool v4, bool v6, uint64_t now_ms) {
-    store(&families, now_ms << 3 | 4 | (unsigned)v4 << 1 | v6);
+    if (now_ms != 0)
+        store(&families, now_ms << 3 | 4 | (unsigned)v4 << 1 | v6);
 }
 
 /* Does this failure tell of the machine, as "no route" does? A lack of descriptors or memory tells of a moment, and

@@ -58,7 +58,7 @@ OWN_FRAME static void tell_uses(const uint8_t *epoch, bool is_touch) {
 /* True for one caller, when the time has come; then not before `pause` has passed. */
 static bool take_turn(_Atomic uint64_t *next_ms, uint64_t now, uint64_t pause) {
     uint64_t next = atomic_load_explicit(next_ms, memory_order_relaxed);
-    return now >= next && atomic_compare_exchange_strong(next_ms, &next, now + pause);
+    return !is_waiting(now, next, pause) && atomic_compare_exchange_strong(next_ms, &next, now + pause);
 }
 
 static void tell_counts(const uint8_t *epoch, uint64_t now) {
@@ -102,6 +102,6 @@ void usage_note(const uint8_t *epoch, uint32_t slot, uint16_t nonce, bool is_due
     atomic_store_explicit(place, use, memory_order_relaxed);
     if (use & DUE && take_touch(now))
         tell_uses(epoch, true);
-    if (now >= atomic_load_explicit(&next_told_ms, memory_order_relaxed))
+    if (!is_waiting(now, atomic_load_explicit(&next_told_ms, memory_order_relaxed), TOLD_AFTER_MS_MAX))
         tell_counts(epoch, now);
 }

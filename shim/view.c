@@ -69,9 +69,10 @@ static bool identify(const char *path, int fd, struct identity *identity) {
         return identity->known;
     }
     struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
+    bool is_told = clock_read(CLOCK_REALTIME, &now);
     identity->known = true;
-    identity->settled = now.tv_sec > status.st_mtim.tv_sec + SETTLED_SECONDS || now.tv_sec < status.st_mtim.tv_sec;
+    identity->settled =
+        is_told && (now.tv_sec > status.st_mtim.tv_sec + SETTLED_SECONDS || now.tv_sec < status.st_mtim.tv_sec);
     identity->device = status.st_dev;
     identity->inode = status.st_ino;
     identity->size = status.st_size;
@@ -227,25 +228,23 @@ OWN_FRAME static bool look_again(void) {
     return is_present;
 }
 
-static void refresh(uint64_t now) {
-    uint64_t looked_at = atomic_load_explicit(&looked_at_ms, memory_order_acquire);
-    if (looked_at && (int64_t)(now - looked_at) < LOOK_AGAIN_MS)
-        return;
-    struct guard guard = guard_enter();
-    if (claim(&looker) != CLAIM_BUSY) {
-        uint64_t looking_at = now ? now : 1;
-        if (look_again())
-            while (!looked_at || (int64_t)(looking_at - looked_at) > 0) /* never back */
-                if (atomic_compare_exchange_strong(&looked_at_ms, &looked_at, looking_at))
-                    break;
-        release(&looker);
-    }
-    guard_leave(guard);
+/* Has nobody looked for so long? */
+static bool is_due(uint64_t now, uint64_t ms) {
+    return !is_waiting(now, atomic_load_explicit(&looked_at_ms, memory_order_acquire) + ms, ms);
 }
 
-static bool look(uint64_t now, uint64_t hash, struct facts *facts) {
-    if (now > atomic_load_explicit(&looked_at_ms, memory_order_acquire) + TOO_OLD_MS)
-        return false;
+static void refresh(uint64_t now) {
+    uint64_t looked_at = atomic_load_explicit(&looked_at_ms, memory_order_acquire);
+    if (claim(&looker) == CLAIM_BUSY)
+        return;
+    if (look_again())
+        while (!is_waiting(now, looked_at, 0)) /* back only where the clock has gone back */
+            if (atomic_compare_exchange_strong(&looked_at_ms, &looked_at, now))
+                break;
+    release(&looker);
+}
+
+static bool look(uint64_t hash, struct facts *facts) {
     uint32_t number, sequence;
     const struct view *view = begin(&number, &sequence);
     if (!view)
@@ -260,17 +259,24 @@ static bool look(uint64_t now, uint64_t hash, struct facts *facts) {
     return is_whole(view, sequence) && complete;
 }
 
+OWN_FRAME static bool look_anew(uint64_t hash, uint64_t now, struct facts *facts) {
+    struct guard guard = guard_enter();
+    if (is_due(now, LOOK_AGAIN_MS) || atomic_load_explicit(&looked_at_ms, memory_order_relaxed) == 0)
+        refresh(now);
+    bool known = false;
+    int waited_ms = 0;
+    do
+        known = !is_due(now, TOO_OLD_MS) && look(hash, facts);
+    while (!known && await_claimant(&looker, &waited_ms));
+    guard_leave(guard);
+    return known || (!is_due(now, TOO_OLD_MS) && look(hash, facts)); /* the writer may have ended since */
+}
+
 /* What is true for a name or address of this hash. False: nobody knows just now. */
 bool view_look(uint64_t hash, uint64_t now, struct facts *facts) {
-    refresh(now);
-    if (look(now, hash, facts))
-        return true;
-    struct guard guard = guard_enter();
-    int waited_ms = 0;
-    while (await_claimant(&looker, &waited_ms) && !look(now, hash, facts))
-        ;
-    guard_leave(guard);
-    return look(now, hash, facts); /* the writer may have ended since */
+    if (now == 0)
+        return false;
+    return (!is_due(now, LOOK_AGAIN_MS) && look(hash, facts)) || look_anew(hash, now, facts);
 }
 
 /* A domain of the search list as it was in that view, without a final NUL; its length, or 0 when it does not fit or

@@ -1,6 +1,6 @@
 // Files of /etc as no administrator would write them, and names of every length under them: files.c says how, and judges.
 import { expect, it } from "vitest";
-import { INSTRUMENTED_FLAGS } from "../shim/flags.ts";
+import { ANY_CLOCK, INSTRUMENTED_FLAGS } from "../shim/flags.ts";
 import { buildProgram } from "../support/programs.ts";
 import { sandbox, sandboxMissing } from "../support/sandbox.ts";
 import { IS_FULL, report, SEED } from "./size.ts";
@@ -8,7 +8,7 @@ import { IS_FULL, report, SEED } from "./size.ts";
 const WAYS = IS_FULL ? 100_000 : 3000;
 
 it.skipIf(sandboxMissing())("whatever stands in /etc, no candidate of any name leaves its bounds", async () => {
-  const program = buildProgram("test/fuzz/files.c", "glibc", INSTRUMENTED_FLAGS);
+  const program = buildProgram("test/fuzz/files.c", "glibc", [...INSTRUMENTED_FLAGS, ANY_CLOCK]);
   const box = await sandbox();
   try {
     const { code, stdout, stderr } = await box.run([program, SEED, String(WAYS)], {

@@ -17,6 +17,10 @@ export const WHOLE = [
   "-rdynamic",
   ...SOURCES.filter((path) => !path.endsWith("/kernel.c")),
 ];
+
+/** For a client.so that goes by whatever clock its process has. */
+export const ANY_CLOCK = "-DNAMEWELL_ANY_CLOCK";
+
 const SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
 
 /** A part alone, which the program includes. */

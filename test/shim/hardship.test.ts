@@ -180,6 +180,12 @@ describe("a claim", () => {
     const { stdout } = spawnSync(program, ["claim"], { encoding: "utf8" });
     expect(stdout).toBe("free, then busy; in a child inherited, then busy; released, then free\n");
   });
+
+  it("is taken over where the clock has gone back since", () => {
+    const program = buildProgram("test/shim/parts.c", "glibc", INSTRUMENTED_FLAGS);
+    const { stdout } = spawnSync(program, ["goes-back"], { encoding: "utf8" });
+    expect(stdout).toBe("taken, then busy, then taken; inherited\n");
+  });
 });
 
 describe("the first lookup of a process, interrupted by a signal whose handler looks up", () => {

@@ -16,6 +16,7 @@ static void lost(const char *name) {
     __asm__(".globl " #name "\n.type " #name ", @function\n.set " #name ", own_" #name);                               \
     static void (*const keep_##name)(void) __attribute__((used)) = own_##name;
 
+NAMESAKE(clock_gettime)
 NAMESAKE(close)
 NAMESAKE(connect)
 NAMESAKE(getcwd)

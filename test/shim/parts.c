@@ -1,6 +1,8 @@
 /* Small parts of the library by themselves.
- *   parts secure 0|1   what the settings come to in a process that is, or is not, to distrust its environment
- * (AT_SECURE) parts libc             which libc this is taken for parts claim            a claim held across a fork */
+ *   parts secure 0|1   what the settings come to in a process that is, or is not, AT_SECURE
+ *   parts libc         which libc this is taken for
+ *   parts claim        a claim held across a fork
+ *   parts goes-back    claims of a time that is still to come */
 #include "lookup.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,11 +36,23 @@ static void claims(void) {
     printf("; released, then %s\n", NAMES[claim(&holder)]);
 }
 
+/* By the function that is given the time, and by the clock, which goes back before a second claim is made. */
+static void goes_back(void) {
+    static _Atomic uint64_t writing, holder = (uint64_t)1 << 62;
+    printf("%s", take(&writing, 5000000) ? "taken" : "busy");
+    printf(", then %s", take(&writing, 5000000 - CLOCK_SLACK_MS) ? "taken" : "busy");
+    printf(", then %s", take(&writing, 1000) ? "taken" : "busy");
+    holder |= (uint64_t)getpid();
+    puts(claim(&holder) == CLAIM_INHERITED ? "; inherited" : "; busy");
+}
+
 int main(int argc, char **argv) {
     if (argc > 2 && strcmp(argv[1], "secure") == 0)
         secure(argv[2][0] == '1');
     else if (argc > 1 && strcmp(argv[1], "claim") == 0)
         claims();
+    else if (argc > 1 && strcmp(argv[1], "goes-back") == 0)
+        goes_back();
     else if (argc > 1 && strcmp(argv[1], "libc") == 0)
         puts(on_glibc() ? "glibc" : "musl");
     return 0;

@@ -85,20 +85,26 @@ static void identity(void) {
 static void time_passes(void) {
     struct destination one = v4(htonl(0xc0000201)), nothing = {.family = AF_INET6};
     check(found(nothing, 0) == 0 && found(nothing, 1) == 0, "the unwritten is unknown, at the beginning of time too");
-    const uint64_t starts[] = {0, 1, NOW_MS, 1ull << 39, (1ull << 40) - 500};
+    bool has_v4, has_v6;
+    keep(one, 0);
+    families_keep(true, true, 0);
+    check(found(one, 0) == 0 && !families_find(&has_v4, &has_v6, 0), "nothing is kept where nobody can tell the time");
+    const uint64_t starts[] = {1, NOW_MS, 1ull << 39, (1ull << 40) - 500};
     for (size_t i = 0; i < sizeof starts / sizeof *starts; i++) {
         uint64_t start = starts[i];
         one = v4((uint32_t)i);
         keep(one, start);
         check(knows(one, start) && knows(one, start + KEPT_MS - 1), "known for a second");
         check(found(one, start + KEPT_MS) == 0 && found(one, start + 1000000) == 0, "unknown after it");
-        check(found(one, start - 1) == 0 && found(one, start - 1000000) == 0, "unknown before it was learned");
-        bool has_v4 = false, has_v6 = true;
+        check(knows(one, start - 1), "known to a thread whose time is a little older");
+        check(found(one, start - CLOCK_SLACK_MS - 1) == 0 && found(one, start - 1000000) == 0, "unknown long before");
+        has_v4 = false, has_v6 = true;
         families_keep(true, false, start);
         check(families_find(&has_v4, &has_v6, start) && has_v4 && !has_v6, "families are known");
         check(families_find(&has_v4, &has_v6, start + KEPT_MS - 1), "families are known for a second");
         check(!families_find(&has_v4, &has_v6, start + KEPT_MS), "families are unknown after it");
-        check(!families_find(&has_v4, &has_v6, start - 1), "families are unknown before they were learned");
+        check(families_find(&has_v4, &has_v6, start - 1), "families are known to another thread as well");
+        check(!families_find(&has_v4, &has_v6, start - CLOCK_SLACK_MS - 1), "families are unknown long before");
         atomic_store(&families, 0);
         check(!families_find(&has_v4, &has_v6, start), "the unwritten says nothing of families");
     }
