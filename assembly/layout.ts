@@ -9,7 +9,7 @@
 //   | "NAME" | "WELL" | layout | header | set    | slot   | ways   | sets   |
 //   | seed A          | seed B          | boot id (16)                      |   32
 //   | epoch           | state  |   0    | heartbeat       |        0        |   64
-//   | flags  | count  |   0                                                   |   96
+//   | flags  | count  | real time       |                 0                 |   96
 //   | upstreams: u16 length, then text                                      |  128
 //   | servers asked: count addresses of 16 bytes, IPv4 mapped               | 1280
 
@@ -35,6 +35,7 @@ export const HEADER_STATE = 72;
 export const HEADER_HEARTBEAT_MS = 80; // u64, CLOCK_MONOTONIC
 export const HEADER_FLAGS = 96; // u32, HEADER_FLAG_* bits
 export const HEADER_SERVER_COUNT = 100; // u32
+export const HEADER_REAL_MS = 104; // u64, CLOCK_REALTIME at the heartbeat: whether the other one stood still since
 export const HEADER_UPSTREAMS = 128;
 export const UPSTREAMS_BYTES_MAX = 1024;
 export const HEADER_SERVERS = 1280;

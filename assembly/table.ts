@@ -21,6 +21,7 @@ import {
   HEADER_HEARTBEAT_MS,
   HEADER_LAYOUT_VERSION,
   HEADER_MAGIC,
+  HEADER_REAL_MS,
   HEADER_SEED_A,
   HEADER_SEED_B,
   HEADER_SET_BYTES,
@@ -105,8 +106,9 @@ export function setState(state: u32): void {
   store<u32>(IMAGE, state, HEADER_STATE);
 }
 
-export function setHeartbeat(nowMs: f64): void {
+export function setHeartbeat(nowMs: f64, realMs: f64): void {
   store<u64>(IMAGE, <u64>nowMs, HEADER_HEARTBEAT_MS);
+  store<u64>(IMAGE, <u64>realMs, HEADER_REAL_MS);
 }
 
 /** The slot with a fresh record for the question whose name is in QUESTION; counts a hit. */

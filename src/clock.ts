@@ -3,3 +3,8 @@ export function nowMs(): number {
   const [seconds, nanoseconds] = process.hrtime();
   return seconds * 1000 + nanoseconds / 1e6;
 }
+
+/** CLOCK_REALTIME: somebody may set it. */
+export function realMs(): number {
+  return Date.now();
+}

@@ -3,6 +3,7 @@
 export interface Failures {
   has(key: string, nowMs: number): boolean;
   add(key: string, nowMs: number): void;
+  clear(): void;
 }
 
 const FAILURE_MS = 1000; // RFC 9520 section 3.2: at least a second
@@ -27,5 +28,6 @@ export function createFailures(): Failures {
         untilMs.delete(oldest);
       }
     },
+    clear: () => untilMs.clear(),
   };
 }

@@ -19,6 +19,11 @@ export function createLog(level: LogLevel, destination: DestinationStream = stan
     tableSetAside: (reason: string) => logger.info({ reason }, `Set the last table aside: ${reason}`),
     tableNotPublished: (reason: string) =>
       logger.warn({ reason }, `The table is not published, and hits go over the socket: ${reason}`),
+    stoodStill: (seconds: number) =>
+      logger.warn(
+        { seconds },
+        `Forgot all answers: real time ran ${seconds} s ahead, so the machine slept or was restored, or its clock was set`,
+      ),
     gotMessage: (name: string) => logger.debug(`Got message: '${name}'`),
     cacheWarmup: (name: string, type: string) => logger.debug({ type }, `Cache warmup ${name}`),
     /** Whether a hit makes a line: a name need not be read for none. */

@@ -14,9 +14,10 @@ import {
   SEEDS_BYTES,
   SET_BYTES,
 } from "../assembly/layout.ts";
-import { nowMs } from "./clock.ts";
+import { nowMs, realMs } from "./clock.ts";
 import type { Counters } from "./counters.ts";
 import type { Log } from "./log.ts";
+import type { Standstill } from "./standstill.ts";
 import * as tablefile from "./tablefile.ts";
 import { type Wasm, writeUpstreams } from "./wasm.ts";
 
@@ -40,6 +41,7 @@ export interface PublisherOptions {
   readonly isOn: boolean;
   /** False once dns.sock has been taken away: then another server can start, and go on with the file. */
   readonly isInPlace: () => boolean;
+  readonly realMsAt: Standstill["realMsAt"];
   readonly counters: Counters;
   readonly log: Log;
 }
@@ -61,6 +63,7 @@ export function createPublisher({
   asidePath,
   isOn,
   isInPlace,
+  realMsAt,
   counters,
   log,
 }: PublisherOptions): Publisher {
@@ -138,7 +141,7 @@ export function createPublisher({
       file = tablefile.openTable(tablePath);
       if (file === undefined) return undefined;
       const header = tablefile.readHeader(file);
-      const reason = tablefile.reasonAgainst(file, header, image, nowMs());
+      const reason = tablefile.reasonAgainst(file, header, image, nowMs(), realMs());
       if (reason === undefined) {
         hasRead = true;
         return { kind: "last", file, header, ...adopt(tablefile.readTable(file, header, image)) };
@@ -192,7 +195,7 @@ export function createPublisher({
   function putInPlace({ file, aside, setAside }: Extract<Prepared, { kind: "new" }>): void {
     if (setAside !== undefined) log.tableSetAside(setAside);
     try {
-      wasm.setHeartbeat(nowMs());
+      setHeartbeat();
       tablefile.writeHeader(file.descriptor, image);
       tablefile.replaceTable(tablePath, aside);
       published = file;
@@ -220,8 +223,13 @@ export function createPublisher({
       standDown();
       return;
     }
-    wasm.setHeartbeat(nowMs());
+    setHeartbeat();
     attempt(published, tablefile.writeHeartbeat);
+  }
+
+  function setHeartbeat(): void {
+    const now = nowMs();
+    wasm.setHeartbeat(now, realMsAt(now));
   }
 
   /** The file stays as it is: it may be another server's by now, and if it is not, its heartbeat grows old. */

@@ -9,6 +9,7 @@ import type { Log } from "./log.ts";
 import { createRateCap } from "./ratecap.ts";
 import { outcomeOf, refreshAtMsOf } from "./record.ts";
 import { createRecovery } from "./recovery.ts";
+import type { Standstill } from "./standstill.ts";
 import { typeName } from "./upstream/query.ts";
 import type { View, Views } from "./views.ts";
 import type { Wheel } from "./wheel.ts";
@@ -18,12 +19,15 @@ export interface Resolver {
   resolve(question: Question): Uint8Array | Promise<Uint8Array>;
   /** Asks anew in the background for what is in use and near its end, and for nothing else. */
   refresh(held: Held): void;
+  /** Whoever asks from now on does not get what others have asked for before. */
+  forget(): void;
 }
 
 export interface ResolverOptions {
   readonly cache: Cache;
   readonly views: Views;
   readonly prefetch: boolean;
+  readonly standstill: Pick<Standstill, "count">;
   readonly wheel: Wheel;
   readonly counters: Counters;
   readonly log: Log;
@@ -42,13 +46,15 @@ const REFRESH_HITS_MIN = 2; // one lookup is no sign of another
 // 243 a second.
 const REFRESHES_PER_SECOND = 500;
 
-export function createResolver({ cache, views, prefetch, wheel, counters, log }: ResolverOptions): Resolver {
+export function createResolver(options: ResolverOptions): Resolver {
+  const { cache, views, prefetch, standstill, wheel, counters, log } = options;
   const inFlight = new Map<string, UnderWay>();
   const failures = createFailures();
   const mayRefresh = createRateCap(REFRESHES_PER_SECOND);
   const recovery = createRecovery({ refresh: (question) => askAnew(question, viewOf(question)) !== undefined, wheel });
 
   function resolve(question: Question): Uint8Array | Promise<Uint8Array> {
+    standstill.count(); // whatever was known before is forgotten by this
     const known = cache.find(question, nowMs());
     if (known === undefined) {
       counters.misses++;
@@ -138,7 +144,9 @@ export function createResolver({ cache, views, prefetch, wheel, counters, log }:
 
   function ask(question: Question, view: View): UnderWay {
     const key = keyOf(question);
-    const record = askUpstreams(question, view, key).finally(() => inFlight.delete(key));
+    const record = askUpstreams(question, view, key).finally(() => {
+      if (inFlight.get(key) === underWay) inFlight.delete(key);
+    });
     const underWay = { record, sinceMs: nowMs() };
     inFlight.set(key, underWay);
     return underWay;
@@ -146,9 +154,11 @@ export function createResolver({ cache, views, prefetch, wheel, counters, log }:
 
   async function askUpstreams(question: Question, view: View, key: string): Promise<Uint8Array> {
     const generation = view.generation();
+    const standstills = standstill.count();
     const asked = await view.ask(question);
     if ("record" in asked) {
-      const limits = generation === view.generation() ? view.limits : KEPT_FOR_NOTHING; // another view's by now
+      const isOfNow = generation === view.generation() && standstills === standstill.count(); // or of another view
+      const limits = isOfNow ? view.limits : KEPT_FOR_NOTHING;
       return cache.keep(asked.record, nowMs(), view.usualMs(), limits);
     }
     counters.failures++;
@@ -166,6 +176,10 @@ export function createResolver({ cache, views, prefetch, wheel, counters, log }:
     resolve,
     refresh(held) {
       if (isDue(held.hits, held.refreshAtMs)) startRefresh(held.question());
+    },
+    forget() {
+      inFlight.clear();
+      failures.clear();
     },
   };
 }

@@ -13,6 +13,7 @@ import { createPublisher } from "./publisher.ts";
 import { followResolvConf, nameserversAt, RESOLV_CONF } from "./resolvconf.ts";
 import { createResolver } from "./resolver.ts";
 import { createResponder } from "./responder.ts";
+import { createStandstill } from "./standstill.ts";
 import { nameserver, upstreamText } from "./upstream/address.ts";
 import { createConnect } from "./upstream/connect.ts";
 import { createExchange } from "./upstream/exchange.ts";
@@ -36,16 +37,25 @@ async function start(): Promise<void> {
   const hosts = config.upstreams.map(({ host }) => host);
   const wasm = loadTable(config, viewName);
   const directory = openDirectory(config.directory, log);
-  const publisher = createPublisher({ ...directory, wasm, isOn: config.sharedTable, counters, log });
+  const standstill = createStandstill(forget);
+  const publishing = { isOn: config.sharedTable, realMsAt: standstill.realMsAt };
+  const publisher = createPublisher({ ...directory, ...publishing, wasm, counters, log });
   const cache = createCache(wasm, publisher.publish);
   const wheel = createWheel();
   const exchange = createExchange({ readReply: messageReader(wasm).read, counters, log });
   const connect = createConnect(wheel, counters);
   const asking = { timeoutMs: config.timeoutMs, connect, exchange, wheel, counters, log };
   const views = createViews({ ...config, createGroup: (upstreams) => createGroup({ ...asking, upstreams }) });
-  const { resolve, refresh } = createResolver({ ...config, cache, views, wheel, counters, log });
-  const usage = createUsage({ cache, refresh, counters, log });
-  const responder = createResponder({ resolve, usage, timeoutMs: config.timeoutMs, wheel, counters, log });
+  const resolver = createResolver({ ...config, cache, views, standstill, wheel, counters, log });
+  const usage = createUsage({ cache, refresh: resolver.refresh, counters, log });
+  const responder = createResponder({
+    resolve: resolver.resolve,
+    usage,
+    timeoutMs: config.timeoutMs,
+    wheel,
+    counters,
+    log,
+  });
   const listener = createListener(responder, counters);
 
   /** Other servers may have another view of DNS: what the last ones said does not count any more. */
@@ -58,6 +68,14 @@ async function start(): Promise<void> {
     viewName = next;
     cache.forgetLong();
     publisher.renew(next);
+  }
+
+  /** Nobody knows any more how old anything is. */
+  function forget(lostMs: number): void {
+    log.stoodStill(Math.round(lostMs / 1000));
+    resolver.forget();
+    cache.forgetLong();
+    publisher.renew(viewName);
   }
 
   async function stop(signal: NodeJS.Signals): Promise<void> {
@@ -87,6 +105,7 @@ async function start(): Promise<void> {
     throw error;
   }
   publisher.start();
+  standstill.watch();
   directory.removeLeftOver();
   if (config.upstreamsFrom === "resolv.conf") followResolvConf(RESOLV_CONF, useNameservers, undefined, hosts);
   log.listening(directory.socketPath, config.upstreams.map(upstreamText), config.entries);

@@ -11,6 +11,7 @@ import {
   HEADER_HEARTBEAT_MS,
   HEADER_LAYOUT_VERSION,
   HEADER_MAGIC,
+  HEADER_REAL_MS,
   HEADER_SEED_A,
   HEADER_SET_BYTES,
   HEADER_SET_COUNT,
@@ -23,6 +24,7 @@ import {
   STATE_RETIRED,
   UPSTREAMS_BYTES_MAX,
 } from "../assembly/layout.ts";
+import { AHEAD_MS_MAX } from "./standstill.ts";
 
 export interface TableFile {
   readonly descriptor: number;
@@ -32,7 +34,8 @@ export interface TableFile {
 const TABLE_MODE = 0o644;
 const CHUNK_BYTES = 4 * 1024 * 1024;
 const STATE_BYTES = 4;
-const HEARTBEAT_BYTES = 8;
+const TIME_BYTES = 8;
+const HEARTBEAT_BYTES = HEADER_REAL_MS + TIME_BYTES - HEADER_HEARTBEAT_MS; // both its times in one write
 
 // What must be as in our own header, and what it means where it is not; the first that differs is the reason.
 const SAME: ReadonlyArray<readonly [at: number, bytes: number, reason: string]> = [
@@ -51,7 +54,8 @@ const SAME: ReadonlyArray<readonly [at: number, bytes: number, reason: string]> 
 const OWN: ReadonlyArray<readonly [at: number, bytes: number]> = [
   [HEADER_SEED_A, SEEDS_BYTES],
   [HEADER_EPOCH, EPOCH_BYTES],
-  [HEADER_HEARTBEAT_MS, HEARTBEAT_BYTES],
+  [HEADER_HEARTBEAT_MS, TIME_BYTES],
+  [HEADER_REAL_MS, TIME_BYTES],
 ];
 
 /** The file to be written, or undefined where there is none. Throws where it is not to be had. */
@@ -77,7 +81,13 @@ export function readHeader({ descriptor }: TableFile): Buffer {
 }
 
 /** Why a server with this image may not go on with the file, or undefined where it may. */
-export function reasonAgainst(file: TableFile, header: Buffer, image: Buffer, nowMs: number): string | undefined {
+export function reasonAgainst(
+  file: TableFile,
+  header: Buffer,
+  image: Buffer,
+  nowMs: number,
+  realMs: number,
+): string | undefined {
   for (const [at, bytes, reason] of SAME) {
     if (header.compare(image, at, at + bytes, at, at + bytes) !== 0) return reason;
   }
@@ -85,6 +95,8 @@ export function reasonAgainst(file: TableFile, header: Buffer, image: Buffer, no
   for (const [at, bytes] of OWN) header.copy(expected, at, at, at + bytes);
   if (!expected.equals(header)) return "its header is damaged";
   if (header.readBigUInt64LE(HEADER_HEARTBEAT_MS) > BigInt(Math.floor(nowMs))) return "it is of another clock"; // time namespaces
+  const aheadMs = Number(header.readBigUInt64LE(HEADER_REAL_MS) - header.readBigUInt64LE(HEADER_HEARTBEAT_MS));
+  if (realMs - nowMs - aheadMs > AHEAD_MS_MAX) return "the machine slept or was restored since, or its clock was set";
   const { size, uid } = fs.fstatSync(file.descriptor);
   if (size !== image.length) return "it has a wrong size";
   if (uid !== process.geteuid?.()) return "it is another user's";

@@ -59,7 +59,7 @@ export interface Functions {
   takeOver(): void;
   /** Empties what is wrong in a set that was read back; the number of slots that it changed. */
   adopt(setIndex: number, nowMs: number): number;
-  setHeartbeat(nowMs: number): void;
+  setHeartbeat(nowMs: number, realMs: number): void;
   setState(state: number): void;
   /** Walks the table's invariants and throws; in the debug build only. */
   check?(): void;

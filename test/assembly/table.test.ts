@@ -77,7 +77,7 @@ describe.each(builds)("the table (%s)", (_build, load) => {
     expect(upstreams.toString("latin1", 0, image.readUInt16LE(layout.HEADER_UPSTREAMS))).toBe(
       "192.0.2.1,[2001:db8::1]:5353",
     );
-    wasm.setHeartbeat(123456789012.9);
+    wasm.setHeartbeat(123456789012.9, 1234567890123.9);
     wasm.setState(layout.STATE_RETIRED);
     expect(image.readBigUInt64LE(layout.HEADER_HEARTBEAT_MS)).toBe(123456789012n);
     expect(header(layout.HEADER_STATE)).toBe(layout.STATE_RETIRED);

@@ -21,7 +21,14 @@ const wasm = loadWasm(
 );
 const log = createLog("fatal");
 const counters = createCounters();
-const publisher = createPublisher({ ...openDirectory(directory, log), wasm, isOn: true, counters, log });
+const publisher = createPublisher({
+  ...openDirectory(directory, log),
+  wasm,
+  isOn: true,
+  realMsAt: () => Date.now(),
+  counters,
+  log,
+});
 publisher.prepare();
 publisher.start();
 const cache = createCache(wasm, publisher.publish);

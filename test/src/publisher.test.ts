@@ -10,6 +10,7 @@ import { createCounters } from "../../src/counters.ts";
 import { openDirectory } from "../../src/directory.ts";
 import { createLog } from "../../src/log.ts";
 import { createPublisher } from "../../src/publisher.ts";
+import { createStandstill } from "../../src/standstill.ts";
 import type { TableOptions } from "../../src/wasm.ts";
 import { address, makeRecord } from "../support/records.ts";
 import { type Sandbox, sandbox, sandboxMissing } from "../support/sandbox.ts";
@@ -42,6 +43,7 @@ function server(options: Partial<TableOptions> = {}, isOn = true) {
     wasm,
     isOn,
     isInPlace: () => socket.isInPlace,
+    realMsAt: createStandstill(() => undefined).realMsAt,
     counters,
     log: logger,
   });
@@ -138,9 +140,12 @@ describe("the published file", () => {
     const one = started();
     const first = heartbeatIn(file());
     expect(first).toBe(BigInt(Math.floor(nowMs())));
+    const real = file().readBigUInt64LE(layout.HEADER_REAL_MS);
+    expect(Math.abs(Number(real) - Date.now())).toBeLessThan(1000);
     for (let beats = 1; beats <= 3; beats++) {
       vi.advanceTimersByTime(250);
       expect(heartbeatIn(file())).toBe(first + BigInt(beats * 250));
+      expect(file().readBigUInt64LE(layout.HEADER_REAL_MS)).toBe(real + BigInt(beats * 250));
     }
     one.stop();
     vi.advanceTimersByTime(10_000);
@@ -256,6 +261,21 @@ describe("a start", () => {
     expect(second.log).toEqual(["Went on with 0 entries of the last table"]);
   });
 
+  const realTime = (aheadMs: bigint) => (bytes: Buffer) => {
+    bytes.writeBigUInt64LE(bytes.readBigUInt64LE(layout.HEADER_REAL_MS) + aheadMs, layout.HEADER_REAL_MS);
+    return bytes;
+  };
+  it.each([
+    ["set back", 86_400_000n],
+    ["corrected by little", -1000n],
+  ])("goes on with the last file where the wall clock was %s meanwhile", (_what, aheadMs) => {
+    const first = started();
+    first.keep("a.example");
+    first.stop();
+    fs.writeFileSync(tablePath, realTime(aheadMs)(file()));
+    expect(started().finds("a.example")).toBe(true);
+  });
+
   const header = (at: number, change: number) => (bytes: Buffer) => {
     bytes[at] = (bytes[at] as number) ^ change;
     return bytes;
@@ -276,6 +296,11 @@ describe("a start", () => {
     ["its answers are of other upstreams", (bytes) => bytes, { upstreams: "192.0.2.1, 192.0.2.2" }],
     ["it is retired", header(layout.HEADER_STATE, layout.STATE_LIVE ^ layout.STATE_RETIRED)],
     ["it is of another clock", header(layout.HEADER_HEARTBEAT_MS + 5, 0x80)],
+    ["the machine slept or was restored since, or its clock was set", realTime(-3000n)],
+    [
+      "the machine slept or was restored since, or its clock was set",
+      (bytes) => bytes.fill(0, layout.HEADER_REAL_MS, layout.HEADER_REAL_MS + 8),
+    ],
     ["it has a wrong size", (bytes) => Buffer.concat([bytes, Buffer.alloc(1)])],
     ["it has a wrong size", (bytes) => bytes.subarray(0, -layout.SET_BYTES)],
   ])("sets the last file aside where %s", (reason, damage, options) => {

@@ -38,12 +38,26 @@ function resolver({ prefetch = true } = {}) {
     staleSeconds: 0,
   };
   const views = { viewOf: () => view, replaceUpstreams: () => undefined };
-  const { resolve, refresh } = createResolver({ cache, views, prefetch, wheel: createWheel(), counters, log });
+  let standstills = 0;
+  const standstill = { count: () => standstills };
+  const { resolve, refresh, forget } = createResolver({
+    cache,
+    views,
+    prefetch,
+    standstill,
+    wheel: createWheel(),
+    counters,
+    log,
+  });
   return {
     resolve: (name: string, type = TYPE_A) => resolve({ name, type }),
     /** As for a client's touch of an entry with so many hits. */
     refresh: (name: string, hits = 2, refreshAtMs = nowMs()) =>
       refresh({ hits, refreshAtMs, question: () => ({ name, type: TYPE_A }) }),
+    standStill() {
+      standstills++;
+      forget();
+    },
     cache,
     usual,
     counters,
@@ -88,6 +102,33 @@ describe("resolve", () => {
     expect(asked).toHaveLength(1);
     endAll(missing("a.example"));
     expect(outcomeOf(await again)).toBe(OUTCOME_NO_NAME);
+  });
+
+  it("keeps no answer to a question that was under way when the clock stood still, nor lets others join it", async () => {
+    const { resolve, standStill, asked, endAll } = resolver();
+    const before = resolve("a.example");
+    standStill();
+    const after = resolve("a.example");
+    expect(asked).toHaveLength(2);
+    asked.shift()?.end(missing("a.example", 60));
+    expect(outcomeOf(await before)).toBe(OUTCOME_NO_NAME);
+    const joined = resolve("a.example");
+    expect(asked).toHaveLength(1);
+    endAll(missing("a.example", 60));
+    expect([await after, await joined].map(outcomeOf)).toEqual([OUTCOME_NO_NAME, OUTCOME_NO_NAME]);
+    expect(resolve("a.example")).not.toBeInstanceOf(Promise);
+  });
+
+  it("forgets a failure when the clock stood still", async () => {
+    const { resolve, standStill, asked, endAll } = resolver();
+    const first = resolve("a.example");
+    endAll(FAILURE);
+    await first;
+    standStill();
+    const again = resolve("a.example");
+    expect(asked).toHaveLength(1);
+    endAll(FAILURE);
+    await again;
   });
 
   it("leaves a question to libc where this machine lacks descriptors, and remembers nothing of it", async () => {

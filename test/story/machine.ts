@@ -6,8 +6,10 @@ import type { Responder } from "../../src/connection.ts";
 import { type Counters, createCounters } from "../../src/counters.ts";
 import { createLog } from "../../src/log.ts";
 import { messageReader } from "../../src/message.ts";
+import { createPublisher } from "../../src/publisher.ts";
 import { createResolver } from "../../src/resolver.ts";
 import { createResponder } from "../../src/responder.ts";
+import { createStandstill } from "../../src/standstill.ts";
 import { upstreamText } from "../../src/upstream/address.ts";
 import { createExchange } from "../../src/upstream/exchange.ts";
 import { createGroup } from "../../src/upstream/group.ts";
@@ -60,16 +62,26 @@ export function createMachine(env: Record<string, string>): Machine {
         },
       }),
   });
-  const { resolve, refresh } = createResolver({ ...config, cache, views, wheel, counters, log });
-  const usage = createUsage({ cache, refresh, counters, log });
-  const responder = createResponder({ resolve, usage, timeoutMs: config.timeoutMs, wheel, counters, log });
+  const standstill = createStandstill((lostMs) => {
+    log.stoodStill(Math.round(lostMs / 1000));
+    resolver.forget();
+    cache.forgetLong();
+    publisher.renew("");
+  });
+  const nowhere = { tablePath: "", asidePath: () => "", isInPlace: () => true, isOn: false };
+  const publisher = createPublisher({ ...nowhere, realMsAt: standstill.realMsAt, wasm, counters, log });
+  const resolver = createResolver({ ...config, cache, views, standstill, wheel, counters, log });
+  const usage = createUsage({ cache, refresh: resolver.refresh, counters, log });
+  const responder = createResponder({ ...config, resolve: resolver.resolve, usage, wheel, counters, log });
   return {
     config,
     responder,
     views,
     counters,
     logLines,
-    epoch: Uint8Array.from(wasm.image.subarray(HEADER_EPOCH, HEADER_EPOCH + EPOCH_BYTES)),
+    get epoch() {
+      return Uint8Array.from(wasm.image.subarray(HEADER_EPOCH, HEADER_EPOCH + EPOCH_BYTES));
+    },
     upstreams,
     published: () => new Map([...changed].map((at) => [at, wasm.image.subarray(at, at + SLOT_BYTES)])),
     check: () => wasm.check(),

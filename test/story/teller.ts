@@ -8,6 +8,8 @@ const STEPS: Steps = [
   ...SCENE_STEPS,
   ...CLIENT_STEPS,
   [/^(\d+) (ms|s) pass$/, pass],
+  [/^the machine sleeps (\d+) s$/, sleep],
+  [/^the clock is set back (\d+) s$/, (_scene, seconds) => void vi.setSystemTime(Date.now() - Number(seconds) * 1000)],
   [/^counted (\w+) (\d+)$/, counted],
   [/^log (.+)$/, (scene, text) => void expect(scene.machine.logLines.join("")).toContain(text)],
   [/^no log (.+)$/, (scene, text) => void expect(scene.machine.logLines.join("")).not.toContain(text)],
@@ -17,7 +19,7 @@ const STEPS: Steps = [
 
 /** @param lines of the story, its title left out; `at` is called with the number of each before it is told */
 export async function tell(lines: readonly string[], at: (line: number) => void): Promise<void> {
-  vi.useFakeTimers({ toFake: ["hrtime", "setTimeout", "clearTimeout"] });
+  vi.useFakeTimers({ toFake: ["hrtime", "Date", "setTimeout", "clearTimeout"] });
   try {
     const scene = createScene();
     for (const [index, line] of lines.entries()) {
@@ -43,6 +45,12 @@ function stepOf(sentence: string): [string[], Step] {
 
 async function pass(_scene: Scene, count: string, unit: string): Promise<void> {
   await vi.advanceTimersByTimeAsync(Number(count) * (unit === "s" ? 1000 : 1));
+}
+
+/** CLOCK_MONOTONIC stands meanwhile. */
+function sleep({ machine }: Scene, seconds: string): void {
+  machine.check(); // which has begun before
+  vi.setSystemTime(Date.now() + Number(seconds) * 1000);
 }
 
 function counted({ machine }: Scene, counter: string, count: string): void {
