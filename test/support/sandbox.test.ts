@@ -1,11 +1,25 @@
 // The sandbox itself: what the other tests lean on.
+import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { buildSync } from "esbuild";
 import { describe, expect, it } from "vitest";
-import { sandbox, sandboxMissing } from "./sandbox.ts";
+import { otherUsersMissing, sandbox, sandboxMissing } from "./sandbox.ts";
 
 const missing = sandboxMissing();
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+
+// The same files by another root, and an /etc for both that may be spoilt.
+const IN_CHROOT = `
+cp -a /etc "$1"
+mount --bind "$1/etc" /etc
+mkdir "$1/root"
+mount --rbind / "$1/root"
+chroot "$1/root" "$2" "$3"
+cat /etc/hosts
+`;
 
 describe.skipIf(missing)(`sandbox${missing ? ` (skipped: ${missing})` : ""}`, () => {
   it("shows the given files in /etc and leaves the machine's own alone", async () => {
@@ -16,6 +30,27 @@ describe.skipIf(missing)(`sandbox${missing ? ` (skipped: ${missing})` : ""}`, ()
     expect((await box.run(["cat", "/etc/resolv.conf"])).stdout).toBe("search changed\n");
     await box.close();
     expect(readFileSync("/etc/hosts", "utf8")).toBe(before);
+  });
+
+  it.skipIf(otherUsersMissing())("leaves it alone where the tests run in a chroot, too", () => {
+    const directory = mkdtempSync(join(tmpdir(), "namewell-test-"));
+    const module = join(ROOT, "build", "test", `chroot-${process.pid}.mjs`); // where it finds its packages
+    const contents = `import { sandbox } from "./sandbox.ts";
+      const box = await sandbox({ hosts: "192.0.2.1 only.here" });
+      console.log((await box.run(["cat", "/etc/hosts"])).stdout);
+      await box.close();`;
+    const stdin = { contents, resolveDir: join(ROOT, "test", "support") };
+    buildSync({ stdin, outfile: module, bundle: true, platform: "node", format: "esm", packages: "external" });
+    try {
+      const alone = ["--mount", "--propagation", "private"];
+      const script = ["sh", "-ec", IN_CHROOT, "sh", directory, process.execPath, module];
+      const { stdout, stderr } = spawnSync("unshare", [...alone, ...script], { encoding: "utf8" });
+      expect(stderr).toBe("");
+      expect(stdout).toBe(`192.0.2.1 only.here\n${readFileSync("/etc/hosts", "utf8")}`);
+    } finally {
+      rmSync(module);
+      rmSync(directory, { recursive: true });
+    }
   });
 
   it("has the asked addresses and no way out", async () => {

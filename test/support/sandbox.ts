@@ -67,7 +67,8 @@ export type Sandbox = {
 
 const root = process.getuid?.() === 0;
 const UNSHARE = ["--mount", "--net", "--uts", "--pid", "--fork", "--propagation", "private", ...(root ? [] : ["-r"])];
-const ENTER = ["--mount", "--net", "--uts", "--pid", ...(root ? [] : ["--user", "--preserve-credentials"])];
+// The root as well: in a chroot, the mounts alone would lead to the files outside it.
+const ENTER = ["--mount", "--net", "--uts", "--pid", "--root", ...(root ? [] : ["--user", "--preserve-credentials"])];
 const ENVIRONMENT = { PATH: process.env.PATH ?? "/usr/bin:/bin", HOME: "/tmp", LANG: "C" };
 
 // Prints its pid as the outside knows it (the old /proc is still mounted), builds the machine, then waits for the end of
