@@ -242,7 +242,8 @@ for (const libc of ["glibc", "musl"] as const) {
       ["nothing in /etc", hidden("/etc"), { "a hit": TABLE, "a question": SERVER }],
       [
         "nothing that can be written to",
-        `unshare --mount sh -c 'mount -o remount,bind,ro / && ! touch /tmp/namewell-foreign 2>/dev/null && exec "$@"' sh "$@"`,
+        // /tmp may be a mount of its own
+        `unshare --mount sh -c 'for place in / $(findmnt -no TARGET -T /tmp); do mount -o remount,bind,ro $place; done; ! touch /tmp/namewell-foreign 2>/dev/null && exec "$@"' sh "$@"`,
         { "a hit": TABLE, "a question": SERVER, "libc's way": LIBC },
       ],
     ];

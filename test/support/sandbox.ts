@@ -2,7 +2,7 @@
 // Nothing of the real machine is written to; all that runs inside dies with the sandbox, and the sandbox dies with the
 // test process. Files outside /etc are the real ones, so a socket directory made by the test is reachable from inside.
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, rmdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { buildSync } from "esbuild";
@@ -211,9 +211,21 @@ function placed({ env = {}, cwd }: RunOptions): string[] {
   return pairs.length + directory.length === 0 ? [] : ["env", ...directory, ...pairs];
 }
 
-// nsenter waits for the command in the other process namespace: killing nsenter alone would leave the command.
+// nsenter waits for the command in the other process namespace: a signal to nsenter alone would not reach the command.
+function signalInside({ pid }: ChildProcess, signal: NodeJS.Signals) {
+  for (const entry of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+    try {
+      const stat = readFileSync(`/proc/${entry}/stat`, "latin1");
+      const parent = Number(stat.slice(stat.lastIndexOf(")")).split(" ")[2]);
+      if (parent === pid) process.kill(Number(entry), signal);
+    } catch {
+      // It has ended since.
+    }
+  }
+}
+
 function killTree(child: ChildProcess) {
-  spawnSync("pkill", ["-KILL", "-P", String(child.pid)]);
+  signalInside(child, "SIGKILL");
   child.kill("SIGKILL");
 }
 
@@ -262,7 +274,7 @@ function watch(child: ChildProcess): Running {
       });
     },
     stop(signal = "SIGTERM") {
-      spawnSync("pkill", [`-${signal.replace("SIG", "")}`, "-P", String(child.pid)]);
+      signalInside(child, signal);
       return ended;
     },
   };
