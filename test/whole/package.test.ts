@@ -125,3 +125,14 @@ describe.skipIf(missing)(`the npm package${missing ? ` (skipped: ${missing})` : 
     expect(fs.existsSync(path.join(directory, "unused"))).toBe(false);
   });
 });
+
+describe("the packages that it is built with", () => {
+  it("have no install script that is not decided about, of which npm 11 would warn", () => {
+    const { packages } = JSON.parse(fs.readFileSync(path.join(root, "package-lock.json"), "utf8"));
+    const { allowScripts } = JSON.parse(fs.readFileSync(path.join(root, "package.json"), "utf8"));
+    const scripted = Object.keys(packages).filter(
+      (place) => packages[place].hasInstallScript && (packages[place].os?.includes("linux") ?? true),
+    );
+    expect(scripted.map((place) => place.replace(/^.*node_modules\//, ""))).toEqual(Object.keys(allowScripts));
+  });
+});
