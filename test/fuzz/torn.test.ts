@@ -91,8 +91,8 @@ describe.skipIf(sandboxMissing())("a table that is written while it is read", ()
       );
       expect(without).not.toBe(decoder);
       fs.writeFileSync(path.join(copy, "answer.c"), without);
-      const client = path.join(copy, "client.so");
-      const { status, stderr } = spawnSync("make", ["-s", "-C", copy, `OUT=${client}`], { encoding: "utf8" });
+      const client = path.join(copy, path.basename(CLIENT));
+      const { status, stderr } = spawnSync("make", ["-s", "-C", copy, `DIST=${copy}`, client], { encoding: "utf8" });
       expect(stderr).toBe("");
       expect(status).toBe(0);
       const { torn } = await hammer("one name's slot", "glibc", client, SECONDS);
