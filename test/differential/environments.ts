@@ -3,6 +3,8 @@ import * as calls from "./calls.ts";
 import { IS_FULL } from "./size.ts";
 import { LONG } from "./zone.ts";
 
+export type Libc = "glibc" | "musl";
+
 export interface Network {
   readonly title: string;
   readonly addresses: string[];
@@ -315,39 +317,50 @@ export const ENVIRONMENTS: readonly Environment[] = [
 export const EVERYWHERE = [few];
 
 /** Where most is left to libc, and on purpose: how much of its own questions the cache spares it at least. */
-const LEAST_SPARED: Readonly<Record<string, number>> = {
-  ...noneIn("resolv.conf: ", ["sortlist", "a sortlist and a search list", "inet6", "no-tld-query", "ndots:-1"]),
-  ...noneIn("resolv.conf: ", ["a search list and no-tld-query", "ndots without a number", "carriage returns"]),
-  ...noneIn("resolv.conf: ", ["an unreadable nameserver", "a search list that escapes"]),
-  "resolv.conf: a loopback nameserver and a search list": 0.08,
-  "resolv.conf: a comment behind options": 0.15,
-  "resolv.conf: comments": 0.2,
-  "resolv.conf: a comment within a search list": 0.2,
-  "resolv.conf: a search list with the root": 0.2,
-  "resolv.conf: a nameserver of ::1": 0.2,
-  "resolv.conf: no file": 0.2,
-  "resolv.conf: nothing at all": 0.2,
-  "resolv.conf: a loopback nameserver": 0.2,
-  "resolv.conf: a loopback nameserver, the second": 0.2,
-  "nsswitch: files nosuchmodule dns": 0.3,
-  "nsswitch: files dns myhostname": 0.25,
-  "nsswitch: files dns # mymachines": 0.25,
-  "nsswitch: files [SUCCESS=merge] dns": 0.25,
-  "nsswitch: dns files": 0.25,
-  "nsswitch: dns [NOTFOUND=return] files": 0.25,
-  "nsswitch: dns [TRYAGAIN=return] files": 0.25,
-  "nsswitch: dns [!SUCCESS=return] files": 0.25,
-  "RES_OPTIONS ndots:x": 0.25,
-  "LOCALDOMAIN of the root": 0.35,
-  "LOCALDOMAIN with blanks": 0.4,
-  "RES_OPTIONS no-tld-query": 0.4,
+const LEAST_SPARED: Readonly<Record<Libc | "both", Readonly<Record<string, number>>>> = {
+  both: {
+    ...noneIn("resolv.conf: ", ["sortlist", "a sortlist and a search list", "inet6", "no-tld-query", "ndots:-1"]),
+    ...noneIn("resolv.conf: ", ["a search list and no-tld-query", "ndots without a number", "carriage returns"]),
+    ...noneIn("resolv.conf: ", ["an unreadable nameserver"]),
+    "resolv.conf: a loopback nameserver and a search list": 0.08,
+    "resolv.conf: a search list that escapes": 0.15,
+    "resolv.conf: a nameserver of ::1": 0.25,
+    "resolv.conf: a loopback nameserver": 0.35,
+    "resolv.conf: a loopback nameserver, the second": 0.35,
+    "resolv.conf: no file": 0.35,
+    "resolv.conf: nothing at all": 0.35,
+  },
+  glibc: {
+    ...noneIn("nsswitch: ", ["files nosuchmodule dns", "files dns # mymachines", "files [SUCCESS=merge] dns"]),
+    ...noneIn("nsswitch: ", ["dns [!SUCCESS=return] files", "dns [TRYAGAIN=return] files"]),
+    ...noneIn("", ["an empty LOCALDOMAIN", "RES_OPTIONS ndots:x", "RES_OPTIONS no-tld-query"]),
+    "nsswitch: files dns myhostname": 0.08,
+    "nsswitch: dns files": 0.1,
+    "nsswitch: dns [NOTFOUND=return] files": 0.1,
+    "LOCALDOMAIN with blanks": 0.1,
+    "LOCALDOMAIN of the root": 0.12,
+    "LOCALDOMAIN with commas": 0.15,
+    "resolv.conf: comments": 0.1,
+    "resolv.conf: a comment within a search list": 0.12,
+    "resolv.conf: a search list with the root": 0.15,
+    "resolv.conf: a search list with empty labels": 0.25,
+    "resolv.conf: a comment behind options": 0.45,
+    "resolv.conf: no-aaaa and a search list": 0.45,
+  },
+  musl: {
+    ...noneIn("resolv.conf: ", ["ndots twice", "a comment behind options"]),
+    "resolv.conf: a search list with a long domain": 0.35,
+    "resolv.conf: comments": 0.4,
+    "resolv.conf: a comment within a search list": 0.4,
+    "resolv.conf: a search list in mixed case with final dots": 0.4,
+  },
 };
 
 function noneIn(file: string, titles: readonly string[]): Record<string, number> {
   return Object.fromEntries(titles.map((title) => [file + title, 0]));
 }
 
-/** Elsewhere at least half of all: were one libc's calls not answered by the cache at all, it would show. */
-export function leastSpared({ title }: Environment): number {
-  return LEAST_SPARED[title] ?? 0.5;
+/** Elsewhere at least half: were a libc's calls not answered by the cache at all, it would show. */
+export function leastSpared({ title }: Environment, libc: Libc): number {
+  return LEAST_SPARED[libc][title] ?? LEAST_SPARED.both[title] ?? 0.5;
 }
