@@ -1,19 +1,20 @@
 // `npm run bench`: Namewell beside nscd, unbound and dnsmasq, on this machine, in one run.
 //   node dist/bench.js [hits] [work] [cores] [sizes] [cold] [search] [--rounds=N] [--write]
-// Without names all parts run. --write puts the results into bench/RESULTS.md. Timing decides no exit code; a wrong
-// answer, or a contender that is not what it says, ends the run.
+// Without names all parts run. --write puts the results into bench/RESULTS.md. Timing decides no exit code. The run ends with
+// an error where a part gave no results (a wrong answer, a contender that is not what it says) or a goal has no figure, and
+// with --write also where something to be measured is not installed.
 import fs from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { sandboxMissing } from "../test/support/sandbox.ts";
 import { cold } from "./cold.ts";
-import { type ContenderName, startContenders } from "./contenders.ts";
+import { type ContenderName, type Contenders, startContenders } from "./contenders.ts";
 import { cores } from "./cores.ts";
 import { hits } from "./hits.ts";
 import { buildLookups, type Libc } from "./lookups.ts";
 import { loss } from "./loss.ts";
 import { machineText } from "./machine.ts";
-import { type Findings, type Goal, goalsText, sectionText } from "./report.ts";
+import { type Findings, faultsOf, goalsText, sectionText } from "./report.ts";
 import { SEARCH_LIST, search } from "./search.ts";
 import type { Setting } from "./setting.ts";
 import { sizes } from "./sizes.ts";
@@ -79,26 +80,41 @@ function say(more: string): void {
 }
 
 say(`# Results\n\n${MEANING}\n${machineText()}`);
+const absent = new Set<string>();
+function sayAbsent(line: string): void {
+  if (!absent.has(line)) say(`${line}\n`);
+  absent.add(line);
+}
+
 const programs = new Map<Libc, string>();
 for (const libc of ["glibc", "musl"] as const) {
   const program = buildLookups(libc);
   if (program !== undefined) programs.set(libc, program);
-  else say(`No compiler for ${libc} is here (${libc === "musl" ? "apt-get install musl-tools" : "gcc"}): left out.\n`);
+  else
+    sayAbsent(`No compiler for ${libc} is here (apt-get install ${libc === "musl" ? "musl-tools" : "gcc"}): left out`);
 }
-const goals: Goal[] = [];
-for (const [i, name] of names.entries()) await runPart(PARTS[name] as Part, i === 0);
-say(goalsText(goals));
+const parts = new Map<string, Findings | Error>();
+for (const name of names) parts.set(name, await runPart(name, PARTS[name] as Part));
+say(goalsText([...parts.values()].flatMap((outcome) => (outcome instanceof Error ? [] : outcome.goals))));
 console.log(`${((performance.now() - began) / 1000).toFixed(0)} s`);
 if (values.write) fs.writeFileSync(RESULTS, text);
+const faults = [...faultsOf(parts), ...(values.write ? absent : [])];
+for (const fault of faults) console.error(`Not whole: ${fault}`);
+process.exitCode = faults.length > 0 ? 1 : 0;
 
-async function runPart({ contenders: wanted, resolvConf, run }: Part, isFirst: boolean): Promise<void> {
-  const contenders = await startContenders(wanted, resolvConf);
+async function runPart(name: string, { contenders: wanted, resolvConf, run }: Part): Promise<Findings | Error> {
+  let contenders: Contenders | undefined;
   try {
-    for (const line of isFirst ? contenders.skipped : []) say(`${line}\n`);
+    contenders = await startContenders(wanted, resolvConf);
+    contenders.skipped.forEach(sayAbsent);
     const findings = await run({ programs, contenders: contenders.all, rounds });
+    findings.absent?.forEach(sayAbsent);
     for (const section of findings.sections) say(sectionText(section));
-    goals.push(...findings.goals);
+    return findings;
+  } catch (error) {
+    say(`## ${name}: could not be measured\n`);
+    return error as Error;
   } finally {
-    await contenders.close();
+    await contenders?.close();
   }
 }

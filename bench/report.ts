@@ -17,6 +17,8 @@ export interface Goal {
 export interface Findings {
   readonly sections: readonly Section[];
   readonly goals: readonly Goal[];
+  /** What could not be measured for what this machine has not. */
+  readonly absent?: readonly string[];
 }
 
 export function sectionText({ title, notes, head, rows }: Section): string {
@@ -24,8 +26,25 @@ export function sectionText({ title, notes, head, rows }: Section): string {
 }
 
 export function goalsText(goals: readonly Goal[]): string {
-  const rows = goals.map(({ what, wanted, measured, isMet }) => [what, wanted, measured, isMet ? "met" : "not met"]);
+  if (goals.length === 0) return "";
+  const verdict = (goal: Goal) => (hasFigure(goal) ? (goal.isMet ? "met" : "not met") : "not measured");
+  const rows = goals.map((goal) => [goal.what, goal.wanted, goal.measured, verdict(goal)]);
   return `## Goals\n\n${tableText(["what", "wanted", "measured", ""], rows)}`;
+}
+
+/** Why the results of these parts are not whole: a part that could not be measured, a goal without a figure. */
+export function faultsOf(parts: ReadonlyMap<string, Findings | Error>): string[] {
+  return [...parts].flatMap(([name, outcome]) =>
+    outcome instanceof Error
+      ? [`${name} could not be measured: ${outcome.message}`]
+      : outcome.goals
+          .filter((goal) => !hasFigure(goal))
+          .map(({ what }) => `${name} has no figure for this goal: ${what}`),
+  );
+}
+
+function hasFigure({ measured }: Goal): boolean {
+  return /^-?\d/.test(measured); // not NaN
 }
 
 /** "client.so is N times faster": a goal against a rival that may not have been measured. */

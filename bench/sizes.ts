@@ -8,13 +8,12 @@ import {
   datagramsSent,
   removeDirectory,
   startCacheServer,
-  UPSTREAM,
 } from "./contenders.ts";
 import { measure, type Place, type Times } from "./lookups.ts";
 import { digits, type Findings, type Goal, microseconds, ratioText } from "./report.ts";
 import { inRounds, medianTimes } from "./rounds.ts";
 import type { Setting } from "./setting.ts";
-import { type Left, leaveTable } from "./tablefile.ts";
+import { type Filled, fillTable } from "./tablefile.ts";
 
 // Twice as many entries as names, as the README advises: a set that is full would lose some.
 const SIZES = [
@@ -27,7 +26,7 @@ type Size = (typeof SIZES)[number];
 
 interface Table extends Place {
   readonly size: Size;
-  readonly left: Left;
+  readonly filled: Filled;
   readonly server: CacheServer;
   readonly startMs: number;
   readonly serverMb: number;
@@ -44,39 +43,38 @@ export async function sizes({ programs, rounds }: Setting): Promise<Findings> {
   if (program === undefined) return { sections: [], goals: [] };
   const box = await benchSandbox("127.0.0.9");
   const directories: string[] = [];
-  const left: string[] = [];
+  const tooLarge: string[] = [];
   try {
     const tables: Table[] = [];
     for (const size of SIZES) {
       if (os.freemem() < size.entries * MEMORY_PER_ENTRY) {
-        left.push(
-          `${size.names} names: left out, since they want ${(size.entries * MEMORY_PER_ENTRY) / 1e9} GB of memory.`,
-        );
+        const gigabytes = (size.entries * MEMORY_PER_ENTRY) / 1e9;
+        tooLarge.push(`${size.names} names want ${gigabytes} GB of free memory: left out`);
         continue;
       }
       const directory = cacheDirectory();
       directories.push(directory);
-      const table = leaveTable(directory, size.entries, size.names, UPSTREAM);
+      const settings = { DNS_CACHE_ENTRIES: String(size.entries) };
+      await (await startCacheServer(box, directory, settings)).stop();
+      const filled = fillTable(directory, size.entries, size.names);
       const began = performance.now();
-      const server = await startCacheServer(box, directory, { DNS_CACHE_ENTRIES: String(size.entries) });
+      const server = await startCacheServer(box, directory, settings);
       const startMs = performance.now() - began;
       const env = { LD_PRELOAD: path.join(directory, "client.so") };
       const place = { title: `${size.names} names`, box, env };
-      if (await isWarm(program, place, table)) {
-        tables.push({ ...place, size, left: table, server, startMs, serverMb: await residentMb(place, server) });
-      } else {
-        left.push(`${size.names} names: left out, since the server did not go on from the table that it found.`);
-        await server.stop();
+      if (!(await isWarm(program, place, filled))) {
+        throw new Error(`${size.names} names: the server did not go on from the table that it found`);
       }
+      tables.push({ ...place, size, filled, server, startMs, serverMb: await residentMb(place, server) });
     }
-    return await measureTables(program, tables, rounds, left);
+    return { ...(await measureTables(program, tables, rounds)), absent: tooLarge };
   } finally {
     await box.close();
     directories.forEach(removeDirectory);
   }
 }
 
-async function measureTables(program: string, tables: Table[], rounds: number, left: string[]): Promise<Findings> {
+async function measureTables(program: string, tables: Table[], rounds: number): Promise<Findings> {
   const job = { call: "gethostbyname_r", millis: MILLIS } as const;
   const missShare = new Map<Table, number>();
   const first = new Map<Table, Times>();
@@ -84,7 +82,7 @@ async function measureTables(program: string, tables: Table[], rounds: number, l
     const before = await datagramsSent(table.box);
     const times = await measure(program, table, {
       ...job,
-      numbers: table.left.numbers,
+      numbers: table.filled.numbers,
       lookups: FIRST_LOOKUPS,
       millis: 10_000,
     });
@@ -92,7 +90,7 @@ async function measureTables(program: string, tables: Table[], rounds: number, l
     missShare.set(table, ((await datagramsSent(table.box)) - before) / 2 / times.lookups);
   }
   const measured = await inRounds(rounds, tables, (table, round) =>
-    measure(program, table, { ...job, numbers: table.left.numbers, sweep: 1, seed: round }),
+    measure(program, table, { ...job, numbers: table.filled.numbers, sweep: 1, seed: round }),
   );
   const of = (table: Table) => medianTimes(measured.get(table) as Times[]);
   const smallest = tables.find(({ size }) => size === SIZES[0]);
@@ -105,7 +103,6 @@ async function measureTables(program: string, tables: Table[], rounds: number, l
           "Names at random over the whole table. `x` is against the smallest. `at first`: the first 20,000 lookups of a process,",
           "which meet pages that it has not mapped yet; the others come after it has touched all. `start`: of a server that",
           "goes on from such a table, Node's own start included. `held`: what a table half full has not lost to its full sets.",
-          ...left,
         ],
         head: ["names", "entries", "held", "hits", "median", "p90", "p99", "x", "at first", "start, ms", "server, MB"],
         rows: tables.map((table) => {
@@ -113,7 +110,7 @@ async function measureTables(program: string, tables: Table[], rounds: number, l
           return [
             String(table.size.names),
             String(table.size.entries),
-            `${digits((table.left.held / table.size.names) * 100)} %`,
+            `${digits((table.filled.held / table.size.names) * 100)} %`,
             `${digits((1 - (missShare.get(table) ?? 0)) * 100)} %`,
             microseconds(times.medianNs),
             microseconds(times.p90Ns),
@@ -154,7 +151,7 @@ function goalsOf({ size, startMs, serverMb }: Table, times: Times, ratio: number
 }
 
 /** A cold server asks its upstream for each name. */
-async function isWarm(program: string, place: Place, { numbers }: Left): Promise<boolean> {
+async function isWarm(program: string, place: Place, { numbers }: Filled): Promise<boolean> {
   const before = await datagramsSent(place.box);
   await measure(program, place, {
     call: "gethostbyname_r",
