@@ -14,15 +14,16 @@ static int claimant(uint64_t claim) {
     return (int)(claim & ((1u << PID_BITS) - 1));
 }
 
-static bool is_younger(uint64_t claim, uint64_t ms) {
-    return is_waiting(now_ms(), (claim >> PID_BITS) + ms, ms);
+/* Of this age at most. */
+static bool is_young(uint64_t claim, uint64_t ms) {
+    return is_waiting(now_ms(), (claim >> PID_BITS) + ms + 1, ms);
 }
 
 enum claim claim(_Atomic uint64_t *holder) {
     uint64_t seen = 0, own = now_ms() << PID_BITS | (uint64_t)getpid();
     if (atomic_compare_exchange_strong(holder, &seen, own))
         return CLAIM_FREE;
-    if ((claimant(seen) != getpid() || !is_younger(seen, ABANDONED_MS)) &&
+    if ((claimant(seen) != getpid() || !is_young(seen, ABANDONED_MS)) &&
         atomic_compare_exchange_strong(holder, &seen, own))
         return CLAIM_INHERITED;
     return CLAIM_BUSY;
@@ -32,7 +33,7 @@ enum claim claim(_Atomic uint64_t *holder) {
  * after a millisecond, if somebody else holds the claim and it has not been waited for long enough already. */
 bool await_claimant(_Atomic uint64_t *holder, int *waited_ms) {
     uint64_t seen = atomic_load_explicit(holder, memory_order_acquire);
-    if (seen == 0 || claimant(seen) != getpid() || !is_younger(seen, CLAIMANT_MS_MAX) || *waited_ms >= CLAIMANT_MS_MAX)
+    if (seen == 0 || claimant(seen) != getpid() || !is_young(seen, CLAIMANT_MS_MAX) || *waited_ms >= CLAIMANT_MS_MAX)
         return false;
     poll(NULL, 0, 1);
     ++*waited_ms;
