@@ -126,25 +126,6 @@ for (const libc of ["glibc", "musl"] as const) {
       expect(await addresses(staysSilent, { calls: 3, client })).toEqual({ answers: allFrom(LIBC, 3), asked: 1 });
     });
 
-    it("all addresses of each of several names get their turn, and each process starts elsewhere", async () => {
-      const zone = Object.fromEntries(
-        ["a.example", "b.example"].map((name) => [name, { a: ["192.0.2.1", "192.0.2.2"] }]),
-      );
-      const calls = ["a.example", "b.example"].map((name) => `echo getaddrinfo ${name} 80 2 1 0 0`).join(";");
-      const { answers } = await addresses(answersFrom(zone), { script: `for i in 1 2 3 4 5 6; do ${calls}; done` });
-      const firsts = answers.filter((_, i) => i % 2 === 0);
-      for (const name of [0, 1]) {
-        const turns = firsts.filter((_, i) => i % 2 === name);
-        expect(turns.filter((address) => address === "192.0.2.1")).toHaveLength(3);
-        expect(turns).toHaveLength(6);
-      }
-      const starts = new Set<string | undefined>();
-      for (let i = 0; i < 40 && starts.size < 2; i++) {
-        starts.add((await addresses(answersFrom(zone), { script: calls.split(";")[0] as string })).answers[0]);
-      }
-      expect(starts.size).toBe(2);
-    });
-
     it("an answer cut short after any byte is none", async () => {
       const whole = rightAnswer(ZONE, { families: FAMILY_A, search: 0, names: ["www.example"] });
       let bytes = 0;
@@ -197,12 +178,6 @@ for (const libc of ["glibc", "musl"] as const) {
       const { answers } = await addresses(answersFrom(ZONE), { script: `echo ${CALL} | sed s/www/large/` });
       expect(answers.length).toBe(4000);
       expect(new Set(answers)).toEqual(new Set(THOUSANDS));
-    });
-
-    it("each address has its turn to come first", async () => {
-      const three = { "www.example": { a: ["192.0.2.1", "198.51.100.2", "203.0.113.3"] } };
-      const { answers } = await addresses(answersFrom(three), { calls: 3 });
-      expect(answers.filter((_, i) => i % 3 === 0).sort()).toEqual(three["www.example"].a);
     });
 
     const record = sealedRecord({ name: "www.example", addresses: [CACHE] });
