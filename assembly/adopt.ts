@@ -3,9 +3,9 @@
 
 import { endsInTime } from "./expiry";
 import { SET_BYTES, WAYS } from "./layout";
-import { SETS } from "./memory";
+import { PLAIN, SETS } from "./memory";
 import { faultOf, SOUND } from "./sound";
-import { countUsed, emptySlot, slotAt, tagAt } from "./table";
+import { countUsed, emptySlot, tagAt } from "./table";
 
 /** Empties what is not sound and what would last longer than the limits allow; gives the number of slots changed. */
 export function adopt(setIndex: u32, nowMs: f64): u32 {
@@ -13,7 +13,7 @@ export function adopt(setIndex: u32, nowMs: f64): u32 {
   let changed: u32 = 0;
   for (let way: u32 = 0; way < <u32>WAYS; way++) {
     const isUsed = load<u64>(tagAt(set, way)) != 0;
-    if (faultOf(set, way) == SOUND && (!isUsed || endsInTime(slotAt(set, way), nowMs))) {
+    if (faultOf(set, way) == SOUND && (!isUsed || endsInTime(PLAIN, nowMs))) {
       if (isUsed) countUsed();
     } else {
       emptySlot(set, way);

@@ -5,7 +5,6 @@ import {
   OUTCOME_NO_DATA,
   OUTCOME_NO_NAME,
   RECORD_EXPIRES_AT_MS,
-  RECORD_NONCE,
   RECORD_OUTCOME,
   RECORD_REFRESH_AT_MS,
   RECORD_STALE_MS,
@@ -43,7 +42,6 @@ export function settle(nowMs: f64, usualMs: f64, minSeconds: u32, maxSeconds: u3
   const lifeMs = <u64>ttl * 1000;
   const expiresAtMs = <u64>nowMs + lifeMs;
   const leadMs = max(<u64>ttl * REFRESH_MS_PER_SECOND, <u64>(usualMs * USUAL_TIMES));
-  store<u64>(RECORD, 0, RECORD_NONCE);
   store<u32>(RECORD, 0, RECORD_STALE_MS);
   store<u32>(RECORD, ttl, RECORD_TTL_SECONDS);
   store<u64>(RECORD, expiresAtMs, RECORD_EXPIRES_AT_MS);

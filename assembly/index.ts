@@ -13,6 +13,7 @@ export {
   hitsOf,
   imageBytes,
   insert,
+  open,
   peek,
   remove,
   rewrite,

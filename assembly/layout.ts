@@ -74,11 +74,12 @@ export const SET_BYTES = 4096;
 //   | (monotonic)   |       | ms    | offset|       |
 //   | names: the question's, then each of the chain; u8 length and lower-case text, no dot at the end | 0 | data |   52
 //
+// In a slot all behind the nonce is masked, up to the record's length (mask.ts); the checksum is over what lies there.
 // Data start at the next multiple of 4: A 4 bytes each, AAAA 16 bytes each, PTR names of the same form as above.
 
 export const RECORD_CHECKSUM = 0; // u64 over all that follows
 export const RECORD_NONCE = 8; // u64, another for each write of a slot; 0 in a record that is in no slot
-export const RECORD_LENGTH = 16; // u16
+export const RECORD_LENGTH = 16; // u16; the masks begin here
 export const RECORD_OUTCOME = 18; // u8
 export const RECORD_CHAIN_COUNT = 19; // u8, names after the question's; the last is the canonical name
 export const RECORD_TYPE = 20; // u16, DNS type
@@ -142,7 +143,8 @@ export const CLIENT_COOKIE_BYTES = 8; // RFC 7873 section 4
 export const SERVER_COOKIE_BYTES_MIN = 8;
 export const SERVER_COOKIE_BYTES_MAX = 32;
 
-// ---- Seeds of the record checksum and factors of both hashes (64 bits each, in two halves); see hash.ts.
+// ---- Seeds of the record checksum, factors of both hashes (hash.ts) and the masks' step (mask.ts): 64 bits each, in two
+// halves.
 
 export const MIX_FACTOR_A_LOW = 0x7f4a7c15;
 export const MIX_FACTOR_A_HIGH = 0x9e3779b9;
@@ -152,6 +154,8 @@ export const CHECKSUM_SEED_A_LOW = 0x27d4eb2f;
 export const CHECKSUM_SEED_A_HIGH = 0x165667b1;
 export const CHECKSUM_SEED_B_LOW = 0x85ebca77;
 export const CHECKSUM_SEED_B_HIGH = 0x61c88647;
+export const MASK_STEP_LOW = 0xde82ef95; // odd
+export const MASK_STEP_HIGH = 0xd1342543;
 
 // ---- Frames on dns.sock. The length counts the whole frame and is below 2^24, so that a frame's first byte is 0 and
 // a line of text can be told from it.

@@ -1,7 +1,7 @@
 // The map of Wasm memory. Nothing is allocated: the server sizes the memory for the table and it never grows.
 //
 //   0            64 KiB      128 KiB     192 KiB    288 KiB                            320 KiB (IMAGE_AT)
-//   | compiler's | message   | record    | answers  | question, query, …, cookies | 0 | image … | side … |
+//   | compiler's | message   | record    | answers  | question, query, …, slots   | 0 | image … | side … |
 //
 // The side region holds what readers of the published image have no use for, SIDE_BYTES for each set:
 //
@@ -22,6 +22,9 @@ export const CURRENT: usize = ASKED + 0x100; // … the name that the CNAME chai
 export const OWNER: usize = CURRENT + 0x100; // … the owner of the record being read
 export const SETUP: usize = OWNER + 0x100; // a header page with the fields that the server fills
 export const COOKIE: usize = SETUP + HEADER_BYTES; // the client's that was sent, behind it the server's that came
+
+export const PLAIN: usize = COOKIE + 0x100; // a slot's record, unmasked
+export const OTHER: usize = PLAIN + 0x200; // … another's, to be compared to it
 
 export const IMAGE: usize = IMAGE_AT;
 export const SETS: usize = IMAGE + HEADER_BYTES;

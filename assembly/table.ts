@@ -3,15 +3,15 @@
 // Always true between calls (check.ts walks it in the debug build):
 //  - a slot is in use where its tag is not 0; the tag is then the hash of the question in the slot, and the set that hash's;
 //  - no question is twice in a set;
-//  - a slot in use holds a whole record: length 8 more than a multiple of 16 and at most SLOT_BYTES, all offsets inside,
-//    checksum right, zero behind its end;
+//  - a slot in use holds a whole record, masked with a nonce that is not 0 (mask.ts): length 8 more than a multiple of 16
+//    and at most SLOT_BYTES, all offsets inside, checksum right, zero behind its end;
 //  - an empty slot is zero.
 //
 // An expired record stays until its place is wanted, so that it can be given out stale.
 // Functions that change a slot return its byte offset in the image (0 = none was changed) for the publisher.
 
 import { isFresh, setLimits } from "./expiry";
-import { mix } from "./hash";
+import { checksum, mix } from "./hash";
 import {
   BOOT_ID_BYTES,
   HEADER_BOOT_ID,
@@ -31,10 +31,11 @@ import {
   HEADER_UPSTREAMS,
   HEADER_WAYS,
   LAYOUT_VERSION,
+  RECORD_CHECKSUM,
   RECORD_EXPIRES_AT_MS,
-  RECORD_NONCE,
   RECORD_LENGTH,
   RECORD_NAMES,
+  RECORD_NONCE,
   RECORD_TYPE,
   SET_BYTES,
   SIDE_BYTES,
@@ -47,7 +48,8 @@ import {
   UPSTREAMS_BYTES_MAX,
   WAYS,
 } from "./layout";
-import { bytesNeeded, IMAGE, QUESTION, RECORD, SETS, SETUP } from "./memory";
+import { copyMasked, lengthOf, wordAt } from "./mask";
+import { bytesNeeded, IMAGE, PLAIN, QUESTION, RECORD, SETS, SETUP } from "./memory";
 import { seal } from "./record";
 
 const SIDE_MARKS: usize = 0;
@@ -61,7 +63,6 @@ export let evictedCount: u32 = 0; // fresh records that gave way
 let seedA: u64 = 0;
 let seedB: u64 = 0;
 let sides: usize = 0;
-let lastNonce: u64 = 0;
 let foundHash: u64 = 0; // of the question last looked for, and its set
 let foundSet: usize = 0;
 
@@ -111,22 +112,21 @@ export function setHeartbeat(nowMs: f64, realMs: f64): void {
   store<u64>(IMAGE, <u64>realMs, HEADER_REAL_MS);
 }
 
-/** The slot with a fresh record for the question whose name is in QUESTION; counts a hit. */
+/** The slot with a fresh record for the question whose name is in QUESTION, which is copied to RECORD; counts a hit. */
 export function find(type: u32, nowMs: f64): u32 {
   const way = look(QUESTION, type);
   if (way < 0) return 0;
-  const slot = slotAt(foundSet, way);
-  if (!isFresh(slot, nowMs)) return 0;
+  if (!isFresh(PLAIN, nowMs)) return 0;
   countHits(foundSet, way, 1);
-  return <u32>(slot - IMAGE);
+  return take(slotAt(foundSet, way));
 }
 
 /**
  * Puts the settled record in RECORD into its set: over the same question, else into an empty slot, else over the record that
- * expired first, else over the first that has had no hit since the hand came by. Seals RECORD with the slot's nonce.
- * A record that is too long for a slot is left out.
+ * expired first, else over the first that has had no hit since the hand came by. A record that is too long for a slot is
+ * left out. RECORD is sealed as it is given out, without the nonce, which is 64 bits that nobody can foresee, and not 0.
  */
-export function insert(nowMs: f64): u32 {
+export function insert(nowMs: f64, nonceLow: u32, nonceHigh: u32): u32 {
   const length = <u32>load<u16>(RECORD, RECORD_LENGTH);
   if (length > <u32>SLOT_BYTES) return 0;
   const name = RECORD + RECORD_NAMES;
@@ -139,10 +139,7 @@ export function insert(nowMs: f64): u32 {
   }
   const slot = slotAt(foundSet, way);
   if (load<u64>(tagAt(foundSet, way)) == 0) usedCount++;
-  store<u64>(RECORD, nextNonce(), RECORD_NONCE);
-  seal();
-  memory.copy(slot, RECORD, length);
-  memory.fill(slot + length, 0, SLOT_BYTES - length);
+  put(slot, nonceLow, nonceHigh);
   store<u64>(tagAt(foundSet, way), foundHash);
   store<u16>(hitsAt(sideOf(foundSet), way), 0);
   return <u32>(slot - IMAGE);
@@ -152,17 +149,18 @@ export function insert(nowMs: f64): u32 {
 export function peek(type: u32): u32 {
   const way = look(QUESTION, type);
   if (way < 0) return 0;
-  const slot = slotAt(foundSet, way);
-  memory.copy(RECORD, slot, <u32>load<u16>(slot, RECORD_LENGTH));
-  return <u32>(slot - IMAGE);
+  return take(slotAt(foundSet, way));
+}
+
+/** Copies what a slot in use holds to RECORD. */
+export function open(slotOffset: u32): void {
+  unmask(IMAGE + slotOffset, RECORD);
+  seal();
 }
 
 /** Puts RECORD, of which no more than the times have changed since peek, back to its slot, sealed; its hits stay. */
-export function rewrite(slotOffset: u32): void {
-  const slot = IMAGE + slotOffset;
-  store<u64>(RECORD, nextNonce(), RECORD_NONCE);
-  seal();
-  memory.copy(slot, RECORD, <u32>load<u16>(RECORD, RECORD_LENGTH));
+export function rewrite(slotOffset: u32, nonceLow: u32, nonceHigh: u32): void {
+  put(IMAGE + slotOffset, nonceLow, nonceHigh);
 }
 
 /** Empties the slot of the question whose name is in QUESTION. */
@@ -221,15 +219,39 @@ export function slotAt(set: usize, way: u32): usize {
   return set + TAG_LINE_BYTES + way * SLOT_BYTES;
 }
 
-/** The way that holds the question, fresh or not, or -1. */
+/** A slot's record as it is outside. */
+export function unmask(slot: usize, to: usize): void {
+  store<u64>(to, 0, RECORD_NONCE);
+  copyMasked(to, slot, lengthOf(slot), load<u64>(slot, RECORD_NONCE));
+}
+
+/** Seals RECORD, and writes it to the slot with masks of its own. */
+function put(slot: usize, nonceLow: u32, nonceHigh: u32): void {
+  const length = <u32>load<u16>(RECORD, RECORD_LENGTH);
+  const nonce = ((<u64>nonceHigh) << 32) | <u64>nonceLow;
+  seal();
+  store<u64>(slot, nonce, RECORD_NONCE);
+  copyMasked(slot, RECORD, length, nonce);
+  memory.fill(slot + length, 0, SLOT_BYTES - length);
+  store<u64>(slot, checksum(slot, length), RECORD_CHECKSUM);
+}
+
+/** Copies the record in PLAIN, of this slot, to RECORD, sealed. */
+function take(slot: usize): u32 {
+  memory.copy(RECORD, PLAIN, <u32>load<u16>(PLAIN, RECORD_LENGTH));
+  seal();
+  return <u32>(slot - IMAGE);
+}
+
+/** The way that holds the question, fresh or not, and its record in PLAIN; or -1. */
 function look(name: usize, type: u32): i32 {
   foundHash = hashQuestion(name, type);
   foundSet = setOf(foundHash);
   const nameBytes = <u32>load<u8>(name) + 1;
   for (let way = 0; way < WAYS; way++) {
     if (load<u64>(tagAt(foundSet, way)) != foundHash) continue;
-    const slot = slotAt(foundSet, way);
-    if (load<u16>(slot, RECORD_TYPE) == type && memory.compare(slot + RECORD_NAMES, name, nameBytes) == 0) return way;
+    unmask(slotAt(foundSet, way), PLAIN);
+    if (load<u16>(PLAIN, RECORD_TYPE) == type && memory.compare(PLAIN + RECORD_NAMES, name, nameBytes) == 0) return way;
   }
   return -1;
 }
@@ -246,10 +268,10 @@ function choose(set: usize, nowMs: f64): i32 {
   let expiredAtMs: u64 = u64.MAX_VALUE;
   for (let way = 0; way < WAYS; way++) {
     if (load<u64>(tagAt(set, way)) == 0) return way;
-    const slot = slotAt(set, way);
-    if (isFresh(slot, nowMs) || load<u64>(slot, RECORD_EXPIRES_AT_MS) >= expiredAtMs) continue;
+    const expiresAtMs = wordAt(slotAt(set, way), RECORD_EXPIRES_AT_MS);
+    if (expiresAtMs > <u64>nowMs || expiresAtMs >= expiredAtMs) continue;
     expired = way;
-    expiredAtMs = load<u64>(slot, RECORD_EXPIRES_AT_MS);
+    expiredAtMs = expiresAtMs;
   }
   if (expired >= 0) return expired;
   evictedCount++;
@@ -264,10 +286,6 @@ function sweep(side: usize): i32 {
   store<u8>(side, <u8>marks, SIDE_MARKS);
   store<u8>(side, <u8>((way + 1) % WAYS), SIDE_HAND);
   return way;
-}
-
-function nextNonce(): u64 {
-  return ++lastNonce;
 }
 
 function wayOf(slotOffset: u32): u32 {

@@ -189,7 +189,7 @@ static size_t receive_answer(struct exchange *exchange, struct reply *reply) {
 }
 
 static bool read_answer(struct question *question, uint8_t families, size_t length, struct reply *reply) {
-    const uint8_t *frame = reply->large ? reply->large : reply->small;
+    uint8_t *frame = reply->large ? reply->large : reply->small;
     if (frame[NW_ANSWER_FAMILIES] != families || frame[NW_ANSWER_CANDIDATE] >= question->candidate_count ||
         !candidate(question, frame[NW_ANSWER_CANDIDATE]))
         return false;
@@ -198,7 +198,7 @@ static bool read_answer(struct question *question, uint8_t families, size_t leng
         if (!(families & 1 << i))
             continue;
         struct answer *answer = &reply->answers[i];
-        size_t record = answer_read(frame + at, length - at, question->name, question->length, TYPES[i], answer);
+        size_t record = answer_read(frame + at, length - at, frame + at, &question->length, TYPES[i], answer);
         if (record == 0 || answer->outcome == NW_OUTCOME_UNFIT)
             return false;
         at += record;

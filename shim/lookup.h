@@ -225,7 +225,7 @@ struct answer {
     const uint8_t *data;  /* of PTR: u8 length and text, count times */
 };
 uint64_t mix(const uint8_t *bytes, size_t length, uint64_t seed_a, uint64_t seed_b);
-size_t answer_read(const uint8_t *record, size_t available, const char *name, size_t name_length, uint16_t type,
+size_t answer_read(const uint8_t *from, size_t available, uint8_t *record, const uint8_t *key, uint16_t type,
                    struct answer *);
 const uint8_t *chain_next(const uint8_t *name);
 

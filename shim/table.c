@@ -1,28 +1,13 @@
-/* A look into the published table (assembly/layout.ts draws it): one set is probed, the slot copied out, and nothing
- * but the copy believed. No lock, no waiting, no system call; whatever does not hold is a miss. */
+/* A look into the published table (assembly/layout.ts draws it): one set is probed, the slot copied out (answer.c), and
+ * nothing but the copy believed. No lock, no waiting, no system call; whatever does not hold is a miss. */
 #include "lookup.h"
 #include <stdatomic.h>
-#include <string.h>
 
 #define TRIES 2
 
 _Static_assert(NW_TAG_LINE_BYTES == NW_WAYS * NW_TAG_BYTES && NW_SLOT_BYTES % 8 == 0, "words of 64 bits, aligned");
 _Static_assert(NW_TAG_LINE_BYTES + NW_WAYS * NW_SLOT_BYTES == NW_SET_BYTES, "a set is full");
 _Static_assert(SMALL_REPLY_BYTES >= 2 * NW_SLOT_BYTES, "room for the copies of two slots");
-
-/* Only what a slot says it holds. It may be written at this moment, so the copy is what is judged; the fence keeps the
- * compiler from reading the slot again behind our back. */
-static size_t copy_slot(const uint8_t *slot, uint8_t *copy) {
-    size_t length = map_u64(slot + (NW_RECORD_LENGTH & ~7)) >> NW_RECORD_LENGTH % 8 * 8 & 0xffff;
-    if (length < NW_RECORD_HEADER_BYTES || length > NW_SLOT_BYTES || length % 8)
-        return 0;
-    for (size_t i = 0; i < length; i += 8) {
-        uint64_t word = map_u64(slot + i);
-        memcpy(copy + i, &word, sizeof word);
-    }
-    atomic_signal_fence(memory_order_seq_cst);
-    return length;
-}
 
 static bool is_published(const struct answer *answer) {
     return answer->outcome == NW_OUTCOME_DATA || answer->outcome == NW_OUTCOME_NO_DATA ||
@@ -47,11 +32,9 @@ static uint32_t look(const struct map *map, const struct question *question, uin
         if (map_u64(set + way * NW_TAG_BYTES) != hash)
             continue;
         const uint8_t *slot = set + NW_TAG_LINE_BYTES + way * NW_SLOT_BYTES;
-        for (int tries = 0; tries < TRIES; tries++) {
-            size_t length = copy_slot(slot, copy);
-            if (length && answer_read(copy, length, question->name, question->length, type, answer) == length)
+        for (int tries = 0; tries < TRIES; tries++)
+            if (answer_read(slot, NW_SLOT_BYTES, copy, &question->length, type, answer))
                 return is_published(answer) && answer->expires_ms > question->now ? index * NW_WAYS + way : NO_SLOT;
-        }
     }
     return NO_SLOT;
 }

@@ -30,6 +30,7 @@ export interface Held {
   /** Since it was last written. */
   readonly hits: number;
   readonly refreshAtMs: number;
+  /** As long as nothing else has been asked of the cache. */
   question(): Question;
 }
 
@@ -103,18 +104,21 @@ export function createCache(wasm: Wasm, publish: (slotOffset: number) => void): 
       ask(question);
       const slot = wasm.find(question.type, nowMs);
       if (slot === 0) return long.find(question, nowMs);
-      return { record: copyRecord(wasm.image, slot), hits: wasm.hitsOf(slot) };
+      return { record: copyRecord(wasm.record), hits: wasm.hitsOf(slot) };
     },
 
     use(slot, nonceLow, hits) {
       if (slot >= wasm.setCount * WAYS) return undefined;
       const at = slotOffset(slot);
       if (!wasm.use(at, nonceLow, hits)) return undefined;
-      const record = wasm.image.subarray(at, at + SLOT_BYTES);
+      wasm.open(at);
       return {
         hits: wasm.hitsOf(at),
-        refreshAtMs: refreshAtMsOf(record),
-        question: () => ({ name: namesOf(record)[0] as string, type: typeOf(record) }),
+        refreshAtMs: refreshAtMsOf(wasm.record),
+        question() {
+          wasm.open(at);
+          return { name: namesOf(wasm.record)[0] as string, type: typeOf(wasm.record) };
+        },
       };
     },
 

@@ -5,7 +5,6 @@ import {
   RECORD_DATA_COUNT,
   RECORD_DATA_OFFSET,
   RECORD_EXPIRES_AT_MS,
-  RECORD_NONCE,
   RECORD_LENGTH,
   RECORD_NAMES,
   RECORD_OUTCOME,
@@ -26,10 +25,6 @@ export function typeOf(record: Uint8Array): number {
 
 export function ttlOf(record: Uint8Array): number {
   return view(record).getUint32(RECORD_TTL_SECONDS, true);
-}
-
-export function nonceLowOf(record: Uint8Array): number {
-  return view(record).getUint16(RECORD_NONCE, true);
 }
 
 export function expiresAtMsOf(record: Uint8Array): number {
@@ -66,9 +61,9 @@ export function limitTtl(record: Uint8Array, seconds: number): void {
   view(record).setUint32(RECORD_TTL_SECONDS, Math.min(ttlOf(record), seconds), true);
 }
 
-/** A copy of the record at `at`. */
-export function copyRecord(from: Buffer, at = 0): Uint8Array {
-  return new Uint8Array(from.subarray(at, at + from.readUInt16LE(at + RECORD_LENGTH)));
+/** A copy of the record at the start of `from`. */
+export function copyRecord(from: Buffer): Uint8Array {
+  return new Uint8Array(from.subarray(0, from.readUInt16LE(RECORD_LENGTH)));
 }
 
 function texts(record: Uint8Array, at: number, count: number): string[] {

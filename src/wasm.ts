@@ -34,7 +34,7 @@ export interface TtlLimits {
 export interface TableOptions extends TtlLimits {
   entries: number;
   upstreams: string;
-  /** Fills the hash's seeds and the epoch; tests give a fixed one. */
+  /** Fills the hash's seeds, the epoch and the nonces; tests give a fixed one. */
   random?: (bytes: Uint8Array) => unknown;
 }
 
@@ -43,10 +43,13 @@ export interface Functions {
   read(messageBytes: number, id: number, queryBytes: number, isCookieSent: boolean): number;
   seal(): void;
   makeBare(type: number, outcome: number): void;
+  /** The slot, and in `record` what it holds; 0 where there is nothing fresh. */
   find(type: number, nowMs: number): number;
   insert(nowMs: number): number;
   /** The slot, and in `record` what it holds, fresh or not; 0 where there is none. */
   peek(type: number): number;
+  /** Has in `record` what a slot in use holds. */
+  open(slotOffset: number): void;
   rewrite(slotOffset: number): void;
   isInReach(nowMs: number, staleSeconds: number): number;
   /** 0 where `record` was not changed. */
@@ -87,7 +90,9 @@ export interface Wasm extends Functions {
 }
 
 type Region = "COOKIE" | "IMAGE" | "MESSAGE" | "QUERY" | "QUESTION" | "RECORD" | "SETUP";
-type Exports = Functions & {
+type Exports = Omit<Functions, "insert" | "rewrite"> & {
+  insert(nowMs: number, nonceLow: number, nonceHigh: number): number;
+  rewrite(slotOffset: number, nonceLow: number, nonceHigh: number): void;
   create(entries: number, maxTtlSeconds: number, maxNegativeTtlSeconds: number): number;
   settle(nowMs: number, usualMs: number, minSeconds: number, maxSeconds: number, maxNegativeSeconds: number): void;
   imageBytes(): number;
@@ -97,6 +102,7 @@ const WASM_PAGE_BYTES = 65536;
 const MESSAGE_REGION_BYTES = 65536;
 const RECORD_REGION_BYTES = 65536;
 const NAME_REGION_BYTES = 512;
+const NONCES_AT_ONCE = 512;
 
 /** Throws where the module or the memory for so many entries is not to be had. */
 export function loadWasm(options: TableOptions, path = besideBundle()): Wasm {
@@ -116,8 +122,10 @@ export function loadWasm(options: TableOptions, path = besideBundle()): Wasm {
   if (!exports.create(options.entries, options.maxTtlSeconds, options.maxNegativeTtlSeconds)) {
     throw new Error("the Wasm memory is too small for the table");
   }
-  const { read, seal, makeBare, insert, peek, rewrite, isInReach, extend, remove, find, hitsOf, use, check } = exports;
+  const { read, seal, makeBare, insert, peek, open, rewrite, isInReach, extend, remove, find, hitsOf, use, check } =
+    exports;
   const { takeOver, adopt, setHeartbeat, setState } = exports;
+  const nonce = nonces(options.random ?? randomFillSync);
   return {
     read,
     settle(nowMs, usualMs, limits) {
@@ -128,9 +136,10 @@ export function loadWasm(options: TableOptions, path = besideBundle()): Wasm {
     makeBare,
     // Offsets in a large table are above 2^31, and Wasm's u32 come out signed.
     find: (type, nowMs) => find(type, nowMs) >>> 0,
-    insert: (nowMs) => insert(nowMs) >>> 0,
+    insert: (nowMs) => insert(nowMs, ...nonce()) >>> 0,
     peek: (type) => peek(type) >>> 0,
-    rewrite,
+    open,
+    rewrite: (slotOffset) => rewrite(slotOffset, ...nonce()),
     isInReach,
     extend,
     remove: (type) => remove(type) >>> 0,
@@ -174,6 +183,23 @@ function fillSetup(setup: Buffer, options: TableOptions): void {
 export function writeUpstreams(header: Buffer, text: string): void {
   header.fill(0, HEADER_UPSTREAMS, HEADER_UPSTREAMS + 2 + UPSTREAMS_BYTES_MAX);
   header.writeUInt16LE(header.write(text, HEADER_UPSTREAMS + 2, UPSTREAMS_BYTES_MAX, "latin1"), HEADER_UPSTREAMS);
+}
+
+/** One for each write of a slot, in two halves: never foreseen by anybody and never 0 (assembly/mask.ts). */
+function nonces(random: (bytes: Uint8Array) => unknown): () => [low: number, high: number] {
+  const halves = new Uint32Array(NONCES_AT_ONCE * 2);
+  let next = halves.length;
+  return () => {
+    for (;;) {
+      if (next === halves.length) {
+        random(new Uint8Array(halves.buffer));
+        next = 0;
+      }
+      const low = halves[next++] as number;
+      const high = halves[next++] as number;
+      if (low !== 0 || high !== 0) return [low, high];
+    }
+  };
 }
 
 function abort(memory: WebAssembly.Memory) {

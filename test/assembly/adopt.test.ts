@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import * as layout from "../../assembly/layout.ts";
 import { namesOf } from "../../src/record.ts";
 import type { TableOptions, Wasm } from "../../src/wasm.ts";
+import { editSlot, unmasked } from "../support/masks.ts";
 import { checksumOf, hashOf } from "../support/mix.ts";
 import { address, makeRecord, type RecordParts } from "../support/records.ts";
 import { debugWasm } from "../support/wasm.ts";
@@ -32,10 +33,19 @@ function adopted(image: Buffer, options: Partial<TableOptions> = {}): { wasm: Ta
   return { wasm, changed };
 }
 
-/** Gives the slot the right checksum for whatever stands in it. */
-function sealAgain(wasm: Wasm, slot: number): void {
-  const record = wasm.image.subarray(slot, slot + wasm.image.readUInt16LE(slot + layout.RECORD_LENGTH));
-  record.writeBigUInt64LE(checksumOf(record), layout.RECORD_CHECKSUM);
+function slotAt({ image }: Wasm, slot: number): Buffer {
+  return image.subarray(slot, slot + layout.SLOT_BYTES);
+}
+
+/** Gives the slot the right checksum for whatever stands in it, where its length has one. */
+function sealAgain(wasm: Wasm, at: number): void {
+  const slot = slotAt(wasm, at);
+  let length = 0;
+  editSlot(slot, (plain) => {
+    length = plain.readUInt16LE(layout.RECORD_LENGTH);
+  });
+  if (length > layout.SLOT_BYTES || length % 16 !== 8) return;
+  slot.writeBigUInt64LE(checksumOf(slot.subarray(0, length)), layout.RECORD_CHECKSUM);
 }
 
 function tagOf(slot: number): number {
@@ -68,59 +78,63 @@ describe("a table that was read back", () => {
     wasm.check();
   });
 
+  const seedsOf = ({ image }: Wasm): [bigint, bigint] => [
+    image.readBigUInt64LE(layout.HEADER_SEED_A),
+    image.readBigUInt64LE(layout.HEADER_SEED_B),
+  ];
   const damages: [string, (wasm: Wasm, slot: number) => void][] = [
     ["a wrong byte", ({ image }, slot) => image.writeUInt8(7, slot + layout.RECORD_TTL_SECONDS)],
     ["a wrong tag", ({ image }, slot) => image.writeBigUInt64LE(5n, tagOf(slot))],
     ["no tag", ({ image }, slot) => image.writeBigUInt64LE(0n, tagOf(slot))],
     ["a byte behind the record", ({ image }, slot) => image.writeUInt8(1, slot + layout.SLOT_BYTES - 1)],
     ["the first half written", ({ image }, slot) => image.fill(0, slot + 40, slot + layout.SLOT_BYTES)],
-    ["a length past the slot", ({ image }, slot) => image.writeUInt16LE(65528, slot + layout.RECORD_LENGTH)],
-    ["no length", ({ image }, slot) => image.writeUInt16LE(0, slot + layout.RECORD_LENGTH)],
-    ["generation 0", (wasm, slot) => wasm.image.writeUInt32LE(0, slot + layout.RECORD_GENERATION)],
-  ];
-  const sealed: [string, (wasm: Wasm, slot: number) => void][] = [
-    ["generation 0", ({ image }, slot) => image.writeUInt32LE(0, slot + layout.RECORD_GENERATION)],
-    ["an outcome that is never kept", ({ image }, slot) => image.writeUInt8(4, slot + layout.RECORD_OUTCOME)],
-    ["an outcome without data, and data", ({ image }, slot) => image.writeUInt8(2, slot + layout.RECORD_OUTCOME)],
+    ["another nonce", ({ image }, slot) => image.writeBigUInt64LE(7n, slot + layout.RECORD_NONCE)],
+    ["no nonce", ({ image }, slot) => image.writeBigUInt64LE(0n, slot + layout.RECORD_NONCE)],
     [
-      "more data than there is room for",
-      ({ image }, slot) => image.writeUInt16LE(9999, slot + layout.RECORD_DATA_COUNT),
+      "a record without nonce and mask, sealed",
+      (wasm, at) => {
+        const slot = slotAt(wasm, at);
+        unmasked(slot).copy(slot);
+      },
     ],
-    ["less data than it is long", ({ image }, slot) => image.writeUInt16LE(296, slot + layout.RECORD_LENGTH)],
-    ["data past its end", ({ image }, slot) => image.writeUInt16LE(9999, slot + layout.RECORD_DATA_OFFSET)],
-    ["more names than there are", ({ image }, slot) => image.writeUInt8(255, slot + layout.RECORD_CHAIN_COUNT)],
-    ["an odd name in the chain", ({ image }, slot) => image.writeUInt8(16, slot + layout.RECORD_CHAIN_COUNT)],
-    ["a name past its end", ({ image }, slot) => image.writeUInt8(255, slot + layout.RECORD_NAMES)],
-    ["another name than its tag's", ({ image }, slot) => image.write("x", slot + layout.RECORD_NAMES + 1)],
+  ];
+  const fields: [string, (record: Buffer, wasm: Wasm, slot: number) => void][] = [
+    ["a length past the slot", (record) => record.writeUInt16LE(65528, layout.RECORD_LENGTH)],
+    ["no length", (record) => record.writeUInt16LE(0, layout.RECORD_LENGTH)],
+    ["an outcome that is never kept", (record) => record.writeUInt8(4, layout.RECORD_OUTCOME)],
+    ["an outcome without data, and data", (record) => record.writeUInt8(2, layout.RECORD_OUTCOME)],
+    ["more data than there is room for", (record) => record.writeUInt16LE(9999, layout.RECORD_DATA_COUNT)],
+    ["less data than it is long", (record) => record.writeUInt16LE(296, layout.RECORD_LENGTH)],
+    ["data past its end", (record) => record.writeUInt16LE(9999, layout.RECORD_DATA_OFFSET)],
+    ["more names than there are", (record) => record.writeUInt8(255, layout.RECORD_CHAIN_COUNT)],
+    ["an odd name in the chain", (record) => record.writeUInt8(16, layout.RECORD_CHAIN_COUNT)],
+    ["a name past its end", (record) => record.writeUInt8(255, layout.RECORD_NAMES)],
+    ["another name than its tag's", (record) => record.write("x", layout.RECORD_NAMES + 1)],
     [
       "a type that is not kept",
-      ({ image }, slot) => {
-        const seeds = [layout.HEADER_SEED_A, layout.HEADER_SEED_B].map((at) => image.readBigUInt64LE(at));
-        image.writeUInt16LE(16, slot + layout.RECORD_TYPE);
-        image.writeBigUInt64LE(hashOf("b.example", 16, ...(seeds as [bigint, bigint])), tagOf(slot));
+      (record, wasm, slot) => {
+        record.writeUInt16LE(16, layout.RECORD_TYPE);
+        wasm.image.writeBigUInt64LE(hashOf("b.example", 16, ...seedsOf(wasm)), tagOf(slot));
       },
     ],
-    [
-      "an end moved further than there was time",
-      ({ image }, slot) => image.writeUInt32LE(9e8, slot + layout.RECORD_STALE_MS),
-    ],
+    ["an end moved further than there was time", (record) => record.writeUInt32LE(9e8, layout.RECORD_STALE_MS)],
     [
       "an end moved further than for 30 s",
-      ({ image }, slot) => {
-        image.writeUInt32LE(1, slot + layout.RECORD_STALE_MS);
-        image.writeBigUInt64LE(BigInt(NOW_MS + 30_001), slot + layout.RECORD_EXPIRES_AT_MS);
+      (record) => {
+        record.writeUInt32LE(1, layout.RECORD_STALE_MS);
+        record.writeBigUInt64LE(BigInt(NOW_MS + 30_001), layout.RECORD_EXPIRES_AT_MS);
       },
     ],
-    ["a refresh after its end", ({ image }, slot) => image.writeUInt8(255, slot + layout.RECORD_REFRESH_AT_MS + 6)],
-    ["an end too far ahead", ({ image }, slot) => image.writeUInt8(1, slot + layout.RECORD_EXPIRES_AT_MS + 4)],
+    ["a refresh after its end", (record) => record.writeUInt8(255, layout.RECORD_REFRESH_AT_MS + 6)],
+    ["an end too far ahead", (record) => record.writeUInt8(1, layout.RECORD_EXPIRES_AT_MS + 4)],
   ];
   test.each([
     ...damages,
-    ...sealed.map(([what, damage]): (typeof damages)[number] => [
+    ...fields.map(([what, damage]): (typeof damages)[number] => [
       `${what}, and a right checksum`,
       (wasm, slot) => {
-        damage(wasm, slot);
-        if (wasm.image.readUInt16LE(slot + layout.RECORD_LENGTH) <= layout.SLOT_BYTES) sealAgain(wasm, slot);
+        editSlot(slotAt(wasm, slot), (record) => damage(record, wasm, slot));
+        sealAgain(wasm, slot);
       },
     ]),
   ])("loses a slot with %s, and no other", (_what, damage) => {
@@ -179,41 +193,31 @@ describe("a table that was read back", () => {
     const { before, slot } = stale();
     const { wasm, changed } = adopted(before.image, { entries: 8, maxTtlSeconds: 10 });
     expect([changed, finds(wasm, "a.example")]).toEqual([0, true]);
-    expect(wasm.image.readUInt32LE(slot + layout.RECORD_STALE_MS)).toBe(50_000);
     expect(wasm.peek(layout.TYPE_A)).toBe(slot);
+    expect(wasm.record.readUInt32LE(layout.RECORD_STALE_MS)).toBe(50_000);
     expect([wasm.isInReach(NOW_MS + 39_999, 60), wasm.isInReach(NOW_MS + 40_000, 60)]).toEqual([1, 0]);
     expect([wasm.extend(NOW_MS + 39_000, 60), wasm.extend(NOW_MS + 39_000, 60)]).toEqual([1, 0]);
   });
 
-  test.each<[string, (image: Buffer, slot: number) => void]>([
+  test.each<[string, (record: Buffer) => void]>([
     [
       "longer than 30 s from now",
-      (image, slot) => image.writeBigUInt64LE(BigInt(NOW_MS + 30_001), slot + layout.RECORD_EXPIRES_AT_MS),
+      (record) => record.writeBigUInt64LE(BigInt(NOW_MS + 30_001), layout.RECORD_EXPIRES_AT_MS),
     ],
     [
       "though it is a denial",
-      (image, slot) => {
-        image.writeUInt8(layout.OUTCOME_NO_DATA, slot + layout.RECORD_OUTCOME);
-        image.fill(0, slot + layout.RECORD_DATA_COUNT, slot + layout.RECORD_DATA_COUNT + 2);
-        image.fill(0, slot + image.readUInt16LE(slot + layout.RECORD_DATA_OFFSET), slot + layout.SLOT_BYTES);
+      (record) => {
+        record.writeUInt8(layout.OUTCOME_NO_DATA, layout.RECORD_OUTCOME);
+        record.writeUInt16LE(0, layout.RECORD_DATA_COUNT);
+        record.fill(0, record.readUInt16LE(layout.RECORD_DATA_OFFSET), record.readUInt16LE(layout.RECORD_LENGTH));
       },
     ],
   ])("loses what would be given out stale %s", (_what, damage) => {
     const { before, slot } = stale();
-    damage(before.image, slot);
+    editSlot(slotAt(before, slot), damage);
     sealAgain(before, slot);
     const { wasm, changed } = adopted(before.image, { entries: 8, maxNegativeTtlSeconds: 3600 });
     expect([changed, wasm.usedCount()]).toEqual([1, 0]);
-  });
-
-  test("counts the writes of a slot on, whether it is kept or emptied", () => {
-    const before = debugWasm({ entries: 8 });
-    let slot = 0;
-    for (let i = 0; i < 5; i++) slot = put(before, { name: "a.example", ...one });
-    before.image[slot + layout.RECORD_NAMES + 1] = 0;
-    const { wasm } = adopted(before.image, { entries: 8 });
-    expect(put(wasm, { name: "a.example", ...one })).toBe(slot);
-    expect(wasm.image.readUInt32LE(slot + layout.RECORD_GENERATION)).toBe(6);
   });
 
   const bytes = fc.array(fc.record({ at: fc.nat(layout.SET_BYTES - 1), value: fc.nat(255) }), { maxLength: 20 });
@@ -238,19 +242,18 @@ describe("a table that was read back", () => {
   });
 
   test("with any fields and a right checksum is sound afterwards", () => {
-    const field = fc.record({ at: fc.integer({ min: 8, max: 120 }), value: fc.nat(255) });
+    const field = fc.record({ at: fc.integer({ min: layout.RECORD_LENGTH, max: 120 }), value: fc.nat(255) });
     fc.assert(
       fc.property(fc.array(field, { minLength: 1, maxLength: 4 }), (changes) => {
         const before = debugWasm({ entries: 8 });
         const slot = put(before, { name: "n.example", chain: ["a.example", "b.example"], ...one });
-        const seeds = [layout.HEADER_SEED_A, layout.HEADER_SEED_B].map((at) => before.image.readBigUInt64LE(at));
-        for (const { at, value } of changes) before.image[slot + at] = value;
-        const length = before.image.readUInt16LE(slot + layout.RECORD_LENGTH);
-        if (length > layout.SLOT_BYTES || length % 16 !== 8) return;
+        editSlot(slotAt(before, slot), (record) => {
+          for (const { at, value } of changes) record[at] = value;
+          const [name = ""] = namesOf(record);
+          const tag = hashOf(name, record.readUInt16LE(layout.RECORD_TYPE), ...seedsOf(before));
+          before.image.writeBigUInt64LE(tag, tagOf(slot));
+        });
         sealAgain(before, slot);
-        const [name = ""] = namesOf(before.image.subarray(slot, slot + layout.SLOT_BYTES)) as [string];
-        const type = before.image.readUInt16LE(slot + layout.RECORD_TYPE);
-        before.image.writeBigUInt64LE(hashOf(name, type, seeds[0] as bigint, seeds[1] as bigint), tagOf(slot));
         adopted(before.image, { entries: 8 });
       }),
       { numRuns: 500, seed: 4 },

@@ -2,8 +2,9 @@ import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import * as layout from "../../assembly/layout.ts";
-import { addressesOf, expiresAtMsOf, generationOf, namesOf, typeOf } from "../../src/record.ts";
+import { addressesOf, expiresAtMsOf, namesOf, typeOf } from "../../src/record.ts";
 import type { TableOptions, Wasm } from "../../src/wasm.ts";
+import { editSlot, masked, unmasked } from "../support/masks.ts";
 import { checksumOf, hashOf } from "../support/mix.ts";
 import { address, makeRecord, type RecordParts } from "../support/records.ts";
 import { debugWasm, releaseWasm } from "../support/wasm.ts";
@@ -34,8 +35,12 @@ function remove(wasm: Wasm, name: string, type = layout.TYPE_A): number {
   return wasm.remove(type);
 }
 
+function slotAt(wasm: Wasm, slot: number): Buffer {
+  return wasm.image.subarray(slot, slot + layout.SLOT_BYTES);
+}
+
 function recordAt(wasm: Wasm, slot: number): Uint8Array {
-  return wasm.image.subarray(slot, slot + wasm.image.readUInt16LE(slot + layout.RECORD_LENGTH));
+  return unmasked(slotAt(wasm, slot));
 }
 
 /** Names of a set's slots, as a reader of the published image finds them. */
@@ -45,6 +50,20 @@ function namesInSet(wasm: Wasm, set: number): (string | undefined)[] {
     if (wasm.image.readBigUInt64LE(at + way * layout.TAG_BYTES) === 0n) return undefined;
     return namesOf(recordAt(wasm, at + layout.TAG_LINE_BYTES + way * layout.SLOT_BYTES))[0];
   });
+}
+
+function nonceAt(wasm: Wasm, slot: number): bigint {
+  return wasm.image.readBigUInt64LE(slot + layout.RECORD_NONCE);
+}
+
+/** Gives 1, 2, 3 … as words of 32 bits, once the seeds and the epoch have been given. */
+function numbering(): (bytes: Uint8Array) => void {
+  let word = 1;
+  return (bytes) => {
+    bytes.fill(7);
+    if (bytes.length > layout.SEEDS_BYTES)
+      for (let at = 0; at < bytes.length; at += 4) Buffer.from(bytes.buffer).writeUInt32LE(word++, at);
+  };
 }
 
 function seedsOf(wasm: Wasm): [bigint, bigint] {
@@ -98,23 +117,56 @@ describe.each(builds)("the table (%s)", (_build, load) => {
     wasm.check?.();
   });
 
-  test("seals a record with its generation, which counts the writes of the slot", () => {
-    const wasm = load({ entries: 8 });
-    for (const generation of [1, 2, 3]) {
-      const record = recordAt(wasm, put(wasm, { name: "a.example", ...one(generation) }));
-      expect(generationOf(record)).toBe(generation);
-      expect(Buffer.from(record).readBigUInt64LE(layout.RECORD_CHECKSUM)).toBe(checksumOf(record));
+  test("masks a record with a nonce that each write has anew, and seals what it has masked", () => {
+    const wasm = load({ entries: 8, random: numbering() });
+    const at = put(wasm, { name: "a.example", ...one() });
+    const writes = [() => at, () => put(wasm, { name: "a.example", ...one() }), () => void wasm.rewrite(at)];
+    for (const [i, write] of writes.entries()) {
+      write();
+      const record = recordAt(wasm, at);
+      expect(masked(record, nonceAt(wasm, at))).toEqual(slotAt(wasm, at).subarray(0, record.length));
+      expect(nonceAt(wasm, at)).toBe(((2n * BigInt(i) + 2n) << 32n) | (2n * BigInt(i) + 1n));
+      expect(Buffer.compare(wasm.record.subarray(0, record.length), record)).toBe(0);
     }
-    remove(wasm, "a.example");
     wasm.check?.();
-    expect(generationOf(recordAt(wasm, put(wasm, { name: "b.example", ...one() })))).toBe(4);
   });
 
-  test("steps over generation 0", () => {
+  test("takes another nonce where one would be 0", () => {
+    let rounds = 0;
+    const random = (bytes: Uint8Array) => bytes.fill(0).fill(5, rounds++ < 2 ? 24 : 16); // after the seeds and the epoch
+    const wasm = load({ entries: 8, random });
+    const nonces = Array.from({ length: 3 }, () => nonceAt(wasm, put(wasm, { name: "a.example", ...one() })));
+    expect(nonces).toEqual(Array(3).fill(0x0505050505050505n));
+  });
+
+  test("has an empty slot all zero", () => {
     const wasm = load({ entries: 8 });
-    const slot = put(wasm, { name: "a.example", ...one() });
-    wasm.image.writeUInt32LE(0xffffffff, slot + layout.RECORD_GENERATION);
-    expect(generationOf(recordAt(wasm, put(wasm, { name: "a.example", ...one() })))).toBe(1);
+    const slot = slotAt(wasm, put(wasm, { name: "a.example", ...one() }));
+    remove(wasm, "a.example");
+    expect(slot.equals(Buffer.alloc(layout.SLOT_BYTES))).toBe(true);
+  });
+
+  test("gives out a record without nonce and mask, sealed, with its flags", () => {
+    const wasm = load();
+    const flags = 0x8000 | layout.RECORD_FLAG_FIXED_ORDER;
+    const at = put(wasm, { name: "a.example", flags, ...one() });
+    const plain = Buffer.from(recordAt(wasm, at));
+    const given = [
+      () => ask(wasm, "a.example") ?? wasm.find(layout.TYPE_A, 0),
+      () => ask(wasm, "a.example") ?? wasm.peek(layout.TYPE_A),
+      () => wasm.open(at),
+    ].map((bring) => {
+      wasm.record.fill(0xff);
+      bring();
+      return Buffer.from(wasm.record.subarray(0, plain.length));
+    });
+    expect(given).toEqual([plain, plain, plain]);
+    expect(plain.readBigUInt64LE(layout.RECORD_NONCE)).toBe(0n);
+    expect(plain.readBigUInt64LE(layout.RECORD_CHECKSUM)).toBe(checksumOf(plain));
+    expect(plain.readUInt16LE(layout.RECORD_FLAGS)).toBe(flags);
+    wasm.extend(59_999, 3600);
+    wasm.rewrite(at);
+    expect(Buffer.from(recordAt(wasm, at)).readUInt16LE(layout.RECORD_FLAGS)).toBe(flags);
   });
 
   test("leaves nothing of a longer record behind a shorter one", () => {
@@ -146,11 +198,12 @@ describe.each(builds)("the table (%s)", (_build, load) => {
 
   test("does not take two questions of one hash for one", () => {
     const wasm = load({ entries: 8 });
-    const slot = put(wasm, { name: "a.example", ...one() });
-    wasm.image[slot + layout.RECORD_NAMES + 1] = "b".charCodeAt(0); // the tag is that of a.example
+    const slot = slotAt(wasm, put(wasm, { name: "a.example", ...one() }));
+    editSlot(slot, (plain) => plain.write("b", layout.RECORD_NAMES + 1)); // the tag is that of a.example
     expect(find(wasm, "a.example")).toBeUndefined();
-    wasm.image[slot + layout.RECORD_NAMES + 1] = "a".charCodeAt(0);
-    wasm.image[slot + layout.RECORD_TYPE] = layout.TYPE_AAAA;
+    editSlot(slot, (plain) => plain.write("a", layout.RECORD_NAMES + 1));
+    expect(find(wasm, "a.example")).toBeDefined();
+    editSlot(slot, (plain) => plain.writeUInt16LE(layout.TYPE_AAAA, layout.RECORD_TYPE));
     expect(find(wasm, "a.example")).toBeUndefined();
   });
 
@@ -166,11 +219,11 @@ describe.each(builds)("the table (%s)", (_build, load) => {
   test("leaves out a record that is longer than a slot, and takes the longest that fits", () => {
     const wasm = load();
     const addresses = (count: number) => Array.from({ length: count }, (_, i) => address(i));
-    const longest = makeRecord({ name: "a.example", data: addresses(111) });
+    const longest = makeRecord({ name: "a.example", data: addresses(110) });
     expect(longest.length).toBe(layout.SLOT_BYTES);
-    expect(put(wasm, { name: "a.example", data: addresses(111) })).not.toBe(0);
-    expect(addressesOf(find(wasm, "a.example") as Uint8Array).length).toBe(111);
-    expect(put(wasm, { name: "b.example", data: addresses(112) })).toBe(0);
+    expect(put(wasm, { name: "a.example", data: addresses(110) })).not.toBe(0);
+    expect(addressesOf(find(wasm, "a.example") as Uint8Array).length).toBe(110);
+    expect(put(wasm, { name: "b.example", data: addresses(111) })).toBe(0);
     expect(find(wasm, "b.example")).toBeUndefined();
     wasm.check?.();
   });

@@ -131,7 +131,7 @@ static unsigned some_name(void) {
 
 /* A number of the kind that a decoder forgets. */
 static uint16_t odd_number(uint16_t right) {
-    static const uint16_t ODD[] = {0,   1,   7,   8,   47,  48,  56,  127,    128,    253,    254,
+    static const uint16_t ODD[] = {0,   1,   7,   8,   51,  52,  56,  127,    128,    253,    254,
                                    255, 256, 488, 503, 504, 505, 512, 0x7fff, 0x8000, 0xfff8, 0xffff};
     switch (below(4)) {
     case 0:
@@ -172,7 +172,9 @@ static void damage_names(uint8_t *record) {
 /* A length that has a checksum, so that what lies behind that test is reached. */
 static void seal_again(uint8_t *record) {
     if (below(2) || !seal(record)) {
+        toggle(record, NW_SLOT_BYTES);
         put16(record + NW_RECORD_LENGTH, (uint16_t)(56 + 16 * below(29)));
+        toggle(record, NW_SLOT_BYTES);
         check(seal(record), "the fuzzer's own lengths are wrong");
     }
 }
@@ -240,12 +242,16 @@ static void damage_in_place(enum kind kind, unsigned victim) {
         break;
     case FIELDS:
     case SEALED_FIELDS:
+        toggle(record, NW_SLOT_BYTES);
         for (unsigned i = 1 + below(3); i > 0; i--)
             damage_field(record);
+        toggle(record, NW_SLOT_BYTES);
         break;
     case SEALED_NAMES:
+        toggle(record, NW_SLOT_BYTES);
         for (unsigned i = 1 + below(3); i > 0; i--)
             damage_names(record);
+        toggle(record, NW_SLOT_BYTES);
         break;
     default:
         for (unsigned i = 1 + below(16); i > 0; i--)
@@ -281,7 +287,7 @@ static void damage_header(uint8_t *header) {
         make_noise(header + NW_HEADER_EPOCH, 8);
         break;
     case 5:
-        put32(header + NW_HEADER_LAYOUT_VERSION, 2);
+        put32(header + NW_HEADER_LAYOUT_VERSION, NW_LAYOUT_VERSION + 1);
         break;
     case 6:
         make_noise(header + 8 + below(80), 1 + below(8));

@@ -21,6 +21,8 @@ static const uint64_t SEED_A = 0x0123456789abcdefu, SEED_B = 0xfedcba9876543210u
 static const uint64_t CHECKSUM_A = (uint64_t)NW_CHECKSUM_SEED_A_HIGH << 32 | NW_CHECKSUM_SEED_A_LOW;
 static const uint64_t CHECKSUM_B = (uint64_t)NW_CHECKSUM_SEED_B_HIGH << 32 | NW_CHECKSUM_SEED_B_LOW;
 
+static const uint64_t MASK_STEP = (uint64_t)NW_MASK_STEP_HIGH << 32 | NW_MASK_STEP_LOW;
+
 static void name_of(unsigned i, char *name) {
     static const char *const MIDDLES[4] = {"", ".service", ".a-middle-part.of_a.longer-name",
                                            ".one-label-that-is-as-long-as-a-label-may-be-which-is-63-bytes.x"};
@@ -78,13 +80,26 @@ static void put64(uint8_t *at, uint64_t value) {
     memcpy(at, &value, sizeof value);
 }
 
-/* False where the length it claims has no checksum. */
-static bool seal(uint8_t *record) {
-    uint16_t length;
-    memcpy(&length, record + NW_RECORD_LENGTH, sizeof length);
+/* Masks what lies behind the nonce, or takes the masks away. */
+static void toggle(uint8_t *slot, size_t bytes) {
+    uint64_t mask, word;
+    memcpy(&mask, slot + NW_RECORD_NONCE, 8);
+    uint64_t step = mask ? MASK_STEP : 0;
+    for (size_t at = NW_RECORD_LENGTH; at < bytes; at += 8, mask += step) {
+        memcpy(&word, slot + at, 8);
+        put64(slot + at, word ^ mask);
+    }
+}
+
+/* False where the length that the slot claims has no checksum. */
+static bool seal(uint8_t *slot) {
+    uint16_t length, mask;
+    memcpy(&length, slot + NW_RECORD_LENGTH, sizeof length);
+    memcpy(&mask, slot + NW_RECORD_NONCE, sizeof mask);
+    length ^= mask;
     if (length < NW_RECORD_HEADER_BYTES || length > NW_SLOT_BYTES || length % 16 != 8)
         return false;
-    put64(record, mix(record + 8, length - 8u, CHECKSUM_A, CHECKSUM_B));
+    put64(slot, mix(slot + 8, length - 8u, CHECKSUM_A, CHECKSUM_B));
     return true;
 }
 
@@ -95,7 +110,7 @@ static uint8_t *put_name(uint8_t *at, const char *name) {
     return at + 1 + length;
 }
 
-static void write_record(unsigned i, int family, uint32_t generation, uint8_t record[NW_SLOT_BYTES]) {
+static void write_record(unsigned i, int family, uint64_t nonce, uint8_t record[NW_SLOT_BYTES]) {
     char name[NW_NAME_BYTES_MAX + 1];
     unsigned count = count_of(i, family), chain = chain_count_of(i);
     size_t bytes = family == 0 ? 4 : 16;
@@ -112,7 +127,7 @@ static void write_record(unsigned i, int family, uint32_t generation, uint8_t re
         abort();
     for (unsigned j = 0; j < count; j++)
         address_of(i, j, family, record + offset + j * bytes);
-    put32(record + NW_RECORD_GENERATION, generation);
+    put64(record + NW_RECORD_NONCE, nonce);
     put16(record + NW_RECORD_LENGTH, (uint16_t)length);
     record[NW_RECORD_OUTCOME] = outcome_of(i, family);
     record[NW_RECORD_CHAIN_COUNT] = (uint8_t)chain;
@@ -122,6 +137,7 @@ static void write_record(unsigned i, int family, uint32_t generation, uint8_t re
     put16(record + NW_RECORD_TYPE, TYPES[family]);
     put16(record + NW_RECORD_DATA_COUNT, (uint16_t)count);
     put16(record + NW_RECORD_DATA_OFFSET, (uint16_t)offset);
+    toggle(record, length);
     seal(record);
 }
 
@@ -194,7 +210,7 @@ static bool write_table(uint8_t *table, int slots[NAMES][2]) {
             unsigned slot = set * NW_WAYS + used[set]++;
             slots[i][family] = (int)slot;
             put64(tag_at(table, slot), hash);
-            write_record(i, family, 1, slot_at(table, slot));
+            write_record(i, family, hash * 2 + 1, slot_at(table, slot)); /* any, but not 0 */
         }
     return read_boot_id(table + NW_HEADER_BOOT_ID);
 }

@@ -30,9 +30,10 @@ function faultOf(record: Uint8Array, { question }: Query): string | undefined {
   const names = namesOf(record);
   const chain = names.slice(1);
   if (record.length % 16 !== 8 || bytes.readUInt16LE(layout.RECORD_LENGTH) !== record.length) return "length";
-  if (!isZero(bytes, 0, layout.RECORD_LENGTH)) return "sealed, or a generation";
+  if (!isZero(bytes, 0, layout.RECORD_LENGTH)) return "sealed, or a nonce";
   if (!isZero(bytes, layout.RECORD_EXPIRES_AT_MS, layout.RECORD_TTL_SECONDS)) return "settled";
-  if (!isZero(bytes, layout.RECORD_DATA_OFFSET + 2, layout.RECORD_NAMES)) return "stale";
+  if (!isZero(bytes, layout.RECORD_STALE_MS, layout.RECORD_DATA_OFFSET)) return "stale";
+  if (!isZero(bytes, layout.RECORD_FLAGS, layout.RECORD_NAMES)) return "flags";
   if (chainCountOf(record) > layout.CHAIN_MAX) return "chain";
   if (type !== question[question.length - 3]) return "type";
   if (names[0] !== textOf(question)) return "the question's name";

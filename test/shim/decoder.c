@@ -36,11 +36,14 @@ static unsigned use(const struct answer *answer) {
 /* A copy in memory of just that size: a byte read beyond it is seen. */
 static size_t read_exactly(const uint8_t *bytes, size_t length, const char *name, uint16_t type, struct answer *answer,
                            unsigned *sum) {
-    uint8_t *copy = malloc(length ? length : 1);
-    memcpy(copy, bytes, length);
-    size_t read = answer_read(copy, length, name, strlen(name), type, answer);
+    uint8_t *exactly = malloc(length ? length : 1), *record = malloc(length ? length : 1), key[NW_NAME_BYTES_MAX + 1];
+    memcpy(exactly, bytes, length);
+    key[0] = (uint8_t)strlen(name);
+    memcpy(key + 1, name, key[0]);
+    size_t read = answer_read(exactly, length, record, key, type, answer);
     *sum = read ? use(answer) : 0;
-    free(copy);
+    free(exactly);
+    free(record);
     return read;
 }
 

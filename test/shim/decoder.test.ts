@@ -2,6 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
 import * as layout from "../../assembly/layout.ts";
+import { masked } from "../support/masks.ts";
 import { buildProgram } from "../support/programs.ts";
 import { seal, sealedRecord } from "../support/serverFrames.ts";
 import { DECODER_FLAGS } from "./flags.ts";
@@ -20,6 +21,8 @@ const pointers = sealedRecord({
   chain: ["1.0/25.2.0.192.in-addr.arpa"],
   addresses: ["www.example", "other.example"],
 });
+const NONCE = 0x8899aabbccddeeffn;
+const OTHER_NONCE = 0x0123456789abcdefn;
 const REFUSED = "0 outcome 0 chain 0 count 0 sum 0";
 
 function decode(lines: string[]): string[] {
@@ -40,7 +43,6 @@ function changed(change: (bytes: Buffer) => void, record = good): Buffer {
 
 /** As the server writes it once more. */
 function renew(bytes: Buffer): Buffer {
-  bytes.writeUInt32LE(bytes.readUInt32LE(layout.RECORD_GENERATION) + 1, layout.RECORD_GENERATION);
   bytes.writeBigUInt64LE(123456789n, layout.RECORD_EXPIRES_AT_MS);
   bytes.writeBigUInt64LE(123456000n, layout.RECORD_REFRESH_AT_MS);
   return bytes;
@@ -49,6 +51,17 @@ function renew(bytes: Buffer): Buffer {
 describe("answer_read", () => {
   it("reads a good record", () => {
     expect(decode([asRecord(good)])[0]).toMatch(`${good.length} outcome 1 chain 2 count 2 `);
+  });
+
+  it("reads a slot as the record that it was made of, however much lies behind it", () => {
+    const [plain, ...others] = decode([
+      asRecord(good),
+      ...[1n, NONCE, 0xffffffffffffffffn].flatMap((nonce) => [
+        asRecord(masked(good, nonce)),
+        asRecord(Buffer.concat([masked(good, nonce), Buffer.alloc(80)])),
+      ]),
+    ]);
+    expect(new Set(others)).toEqual(new Set([plain]));
   });
 
   it("reads the names of an address, behind a chain of any text", () => {
@@ -95,9 +108,12 @@ describe("answer_read", () => {
     expect(new Set(decode(lines))).toEqual(new Set([REFUSED]));
   });
 
-  it("refuses every flipped bit", () => {
-    const lines = Array.from({ length: good.length * 8 }, (_, bit) => {
-      const bytes = Buffer.from(good);
+  it.each([
+    ["a record", good],
+    ["a slot", masked(good, NONCE)],
+  ])("refuses every flipped bit: %s", (_what, record) => {
+    const lines = Array.from({ length: record.length * 8 }, (_, bit) => {
+      const bytes = Buffer.from(record);
       bytes.writeUInt8(bytes.readUInt8(bit >> 3) ^ (1 << (bit & 7)), bit >> 3);
       return asRecord(bytes);
     });
@@ -115,10 +131,9 @@ describe("answer_read", () => {
     ["a shorter one", sealedRecord({ name: "www.example", outcome: layout.OUTCOME_NO_DATA })],
     ["nothing", Buffer.alloc(good.length)],
   ])("refuses every mixture of a record's words and those of what follows it: %s", (_what, next) => {
-    const [old, following] = [good, next].map((record) => Buffer.concat([record, Buffer.alloc(good.length)])) as [
-      Buffer,
-      Buffer,
-    ];
+    const [slot, nextSlot] = [masked(good, NONCE), next.some((byte) => byte > 0) ? masked(next, OTHER_NONCE) : next];
+    const old = Buffer.concat([slot, Buffer.alloc(good.length)]);
+    const following = Buffer.concat([nextSlot, Buffer.alloc(good.length)]);
     const differing = Array.from({ length: good.length / 8 }, (_, word) => 8 * word).filter(
       (at) => old.compare(following, at, at + 8, at, at + 8) !== 0,
     );
@@ -127,11 +142,12 @@ describe("answer_read", () => {
       for (const [i, at] of differing.entries()) if (chosen & (1 << i)) following.copy(bytes, at, at, at + 8);
       return bytes;
     });
-    const isWhole = (bytes: Buffer) => [good, next].some((record) => bytes.subarray(0, record.length).equals(record));
+    const isWhole = (bytes: Buffer) =>
+      [slot, nextSlot].some((record) => bytes.subarray(0, record.length).equals(record));
     expect(differing.length).toBeGreaterThan(3);
     const read = decode(mixtures.map((bytes) => asRecord(bytes)));
     const accepted = mixtures.filter((_, i) => read[i] !== REFUSED);
-    expect(accepted).toContainEqual(good);
+    expect(accepted).toContainEqual(slot);
     expect(accepted.filter((bytes) => !isWhole(bytes))).toEqual([]);
   });
 

@@ -185,6 +185,10 @@ for (const libc of ["glibc", "musl"] as const) {
       (bytes: Buffer): Behaviour =>
       (_, socket) =>
         void socket.end(bytes);
+    const ofVersion = (version: number, refusal: Buffer) => {
+      refusal[layout.FRAME_VERSION_AT] = refusal[layout.REFUSED_VERSION] = version;
+      return refusal;
+    };
     const changed = (offset: number, ...values: number[]) =>
       damages(ZONE, (bytes) => {
         Buffer.from(values).copy(bytes, offset);
@@ -192,9 +196,18 @@ for (const libc of ["glibc", "musl"] as const) {
       });
     const REFUSALS: [string, Behaviour][] = [
       ["a refusal", sends(refusedFrame(layout.REFUSED_BUSY))],
+      [
+        "that it speaks an earlier version",
+        sends(ofVersion(layout.FRAME_VERSION - 1, refusedFrame(layout.REFUSED_UNKNOWN))),
+      ],
+      [
+        "that it speaks a later version",
+        sends(ofVersion(layout.FRAME_VERSION + 1, refusedFrame(layout.REFUSED_UNKNOWN))),
+      ],
       ["a hello", sends(frame(layout.KIND_HELLO, Buffer.alloc(0)))],
       ["an unknown kind of frame", changed(layout.FRAME_KIND, 77)],
-      ["another version", changed(layout.FRAME_VERSION_AT, 2)],
+      ["a later version", changed(layout.FRAME_VERSION_AT, layout.FRAME_VERSION + 1)],
+      ["an earlier version", changed(layout.FRAME_VERSION_AT, layout.FRAME_VERSION - 1)],
       ["a length of nothing", changed(layout.FRAME_LENGTH, 0, 0, 0, 0)],
       ["a length of no record", changed(layout.FRAME_LENGTH, 0, 0, 0, 16)],
       ["an absurd length", changed(layout.FRAME_LENGTH, 0, 255, 255, 255)],

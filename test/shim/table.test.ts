@@ -148,6 +148,7 @@ for (const libc of ["glibc", "musl"] as const) {
     const HEADERS: [string, (bytes: Buffer) => void][] = [
       ["another magic", number(layout.HEADER_MAGIC, 7)],
       ["a future layout", number(HEADER_LAYOUT_VERSION, layout.LAYOUT_VERSION + 1)],
+      ["a former layout", number(HEADER_LAYOUT_VERSION, layout.LAYOUT_VERSION - 1)],
       ["another header size", number(layout.HEADER_HEADER_BYTES, 8192)],
       ["another set size", number(layout.HEADER_SET_BYTES, 8192)],
       ["another slot size", number(layout.HEADER_SLOT_BYTES, 500)],
@@ -257,23 +258,23 @@ for (const libc of ["glibc", "musl"] as const) {
     });
 
     it("tells the server of hits once in a while, and at once of an entry past its refresh time", async () => {
-      const due: TableEntry = { name: "other.example", addresses: [TABLE], refreshInMs: -1, generation: 0x10005 };
-      publish({ ...WWW, generation: 7 }, due);
+      const due: TableEntry = { name: "other.example", addresses: [TABLE], refreshInMs: -1, nonce: 0x100_0000_0005n };
+      publish({ ...WWW, nonce: 7n }, due);
       server.told.length = 0;
       const other = CALL.replace("www", "other");
       const pairs = 8;
       await calls(`for i in $(seq ${pairs}); do echo ${CALL}; echo ${other}; sleep 0.3; done`);
       const [dueSlot, otherSlot] = [slotOf(due, SET_COUNT).slot, slotOf(WWW, SET_COUNT).slot];
       const first = server.told.find(({ kind }) => kind === "touch");
-      expect(first).toEqual({ kind: "touch", epoch: EPOCH, entries: [{ slot: dueSlot, generation: 5, hits: 1 }] });
+      expect(first).toEqual({ kind: "touch", epoch: EPOCH, entries: [{ slot: dueSlot, nonce: 5, hits: 1 }] });
       const hits = new Map([
         [dueSlot, 0],
         [otherSlot, 0],
       ]);
       for (const { epoch, entries } of server.told) {
         expect(epoch).toBe(EPOCH);
-        for (const { slot, generation, hits: more } of entries) {
-          expect(generation).toBe(slot === dueSlot ? 5 : 7);
+        for (const { slot, nonce, hits: more } of entries) {
+          expect(nonce).toBe(slot === dueSlot ? 5 : 7);
           hits.set(slot, (hits.get(slot) ?? Number.NaN) + more);
         }
       }

@@ -5,7 +5,6 @@ import { createCache } from "../../src/cache.ts";
 import {
   addressesOf,
   expiresAtMsOf,
-  generationOf,
   limitTtl,
   namesOf,
   outcomeOf,
@@ -14,6 +13,7 @@ import {
   typeOf,
 } from "../../src/record.ts";
 import type { TableOptions, TtlLimits } from "../../src/wasm.ts";
+import { unmasked } from "../support/masks.ts";
 import { checksumOf } from "../support/mix.ts";
 import { address, makeRecord, type RecordParts } from "../support/records.ts";
 import { debugWasm } from "../support/wasm.ts";
@@ -34,6 +34,10 @@ function cacheOf(options: Partial<TableOptions> = {}) {
   };
 }
 
+function nonceOf(record: Uint8Array): bigint {
+  return Buffer.from(record).readBigUInt64LE(layout.RECORD_NONCE);
+}
+
 function isSealed(record: Uint8Array): boolean {
   return Buffer.from(record).readBigUInt64LE(layout.RECORD_CHECKSUM) === checksumOf(record);
 }
@@ -49,9 +53,7 @@ describe("the cache", () => {
     expect(ask("a.example", 15_000)).toBeUndefined();
     expect(namesOf(kept)).toEqual(["a.example", "b.example", "c.example"]);
     expect(addressesOf(kept)).toEqual(["10.0.0.1", "10.0.0.2"]);
-    expect([expiresAtMsOf(kept), refreshAtMsOf(kept), ttlOf(kept), generationOf(kept)]).toEqual([
-      15_000, 14_000, 10, 1,
-    ]);
+    expect([expiresAtMsOf(kept), refreshAtMsOf(kept), ttlOf(kept), nonceOf(kept)]).toEqual([15_000, 14_000, 10, 0n]);
   });
 
   test("gives out copies", () => {
@@ -208,8 +210,10 @@ describe.each([
     const cache = createCache(wasm, (slot) => void changed.push(slot));
     const data = outcome === layout.OUTCOME_DATA ? many(count) : [];
     const kept = cache.keep(makeRecord({ name: "a.example", ttl: 10, outcome, data }), 5000, 0);
+    const [at = 0] = changed;
+    const nonce = wasm.image.readBigUInt64LE(at + layout.RECORD_NONCE);
     changed.length = 0;
-    return { ...cache, wasm, changed, kept };
+    return { ...cache, wasm, changed, kept, nonce };
   }
 
   test("is given out for 30 s at a time, and else as it was", () => {
@@ -227,13 +231,14 @@ describe.each([
   });
 
   test("is published with its new times, in a write of its own", () => {
-    const { serveStale, changed, wasm, kept } = expired();
+    const { serveStale, changed, wasm, nonce } = expired();
     const stale = serveStale(question, 20_000, DAY) as Uint8Array;
     if (count === 2) {
       expect(changed).toHaveLength(1);
       const [slot = 0] = changed;
-      expect(wasm.image.subarray(slot, slot + stale.length).equals(stale)).toBe(true);
-      expect(generationOf(stale)).toBe(generationOf(kept) + 1);
+      const now = wasm.image.subarray(slot, slot + layout.SLOT_BYTES);
+      expect(unmasked(now).equals(stale)).toBe(true);
+      expect(now.readBigUInt64LE(layout.RECORD_NONCE)).not.toBe(nonce);
     } else expect(changed).toEqual([]);
   });
 
@@ -418,21 +423,22 @@ describe("hits that readers of the published table tell of", () => {
     const set = Math.floor((at.offset - layout.HEADER_BYTES) / layout.SET_BYTES);
     const inSet = (at.offset % layout.SET_BYTES) - layout.TAG_LINE_BYTES;
     const slot = set * layout.WAYS + inSet / layout.SLOT_BYTES;
-    return { ...one, keep, use, find, slot, record, generation: generationOf(record) };
+    const nonce = one.wasm.image.readUInt16LE(at.offset + layout.RECORD_NONCE);
+    return { ...one, keep, use, find, slot, record, nonce };
   }
 
   test("are added to the entry's", () => {
-    const { use, find, slot, generation } = published();
-    expect(use(slot, generation, 3)?.hits).toBe(3);
+    const { use, find, slot, nonce } = published();
+    expect(use(slot, nonce, 3)?.hits).toBe(3);
     expect(find({ name: "a.example", type: A }, 0)?.hits).toBe(4);
-    expect(use(slot, generation, 0)?.hits).toBe(4);
-    expect(use(slot, generation, 65_530)?.hits).toBe(65_534);
-    expect(use(slot, generation, 65_535)?.hits).toBe(65_535);
+    expect(use(slot, nonce, 0)?.hits).toBe(4);
+    expect(use(slot, nonce, 65_530)?.hits).toBe(65_534);
+    expect(use(slot, nonce, 65_535)?.hits).toBe(65_535);
   });
 
   test("say which question it is, and when it is to be refreshed", () => {
-    const { use, slot, generation, record } = published();
-    const held = use(slot, generation, 1);
+    const { use, slot, nonce, record } = published();
+    const held = use(slot, nonce, 1);
     expect(held?.question()).toEqual({ name: "a.example", type: A });
     expect(held?.refreshAtMs).toBe(refreshAtMsOf(record));
   });
@@ -442,30 +448,33 @@ describe("hits that readers of the published table tell of", () => {
     const { keep, use, find } = createCache(wasm, () => undefined);
     const put = (name: string) => void keep(makeRecord({ name, data: some }), 0, 0);
     for (let i = 0; i < 8; i++) put(`n${i}`);
-    for (const [slot, hits] of [1, 1, 0, 1, 1, 1, 1, 1].entries()) use(slot, 1, hits);
+    for (const [slot, hits] of [1, 1, 0, 1, 1, 1, 1, 1].entries()) {
+      const at = layout.HEADER_BYTES + layout.TAG_LINE_BYTES + slot * layout.SLOT_BYTES;
+      use(slot, wasm.image.readUInt16LE(at + layout.RECORD_NONCE), hits);
+    }
     put("new");
     expect(find({ name: "n2", type: A }, 0)).toBeUndefined();
     expect(find({ name: "n0", type: A }, 0)).toBeDefined();
   });
 
   test("are ignored where the slot is empty, holds another record, or does not exist", () => {
-    const { use, keep, find, slot, generation, wasm } = published();
-    expect(use(slot, generation + 1, 1)).toBeUndefined();
+    const { use, keep, find, slot, nonce, wasm } = published();
+    expect(use(slot, nonce ^ 1, 1)).toBeUndefined();
     expect(use(slot, 0, 1)).toBeUndefined();
     for (const none of [16, 17, 0xffffffff]) expect(use(none, 0, 1)).toBeUndefined();
     for (let any = 0; any < 16; any++) use(any, 0, 1);
     keep(makeRecord({ name: "a.example", data: some }), 0, 0);
-    expect(use(slot, generation, 1)).toBeUndefined();
+    expect(use(slot, nonce, 1)).toBeUndefined();
     expect(find({ name: "a.example", type: A }, 0)?.hits).toBe(1);
     keep(makeRecord({ name: "a.example", data: many(150) }), 0, 0); // empties the slot
-    expect(use(slot, generation + 1, 1)).toBeUndefined();
+    expect(use(slot, nonce ^ 1, 1)).toBeUndefined();
     wasm.check();
   });
 
-  test("are told apart by the low half of the generation", () => {
+  test("are told apart by the low bits of the nonce", () => {
     const { use, wasm, slot } = published();
     const at = layout.HEADER_BYTES + Math.floor(slot / 8) * layout.SET_BYTES + layout.TAG_LINE_BYTES;
-    wasm.image.writeUInt32LE(0x12345678, at + (slot % 8) * layout.SLOT_BYTES + layout.RECORD_GENERATION);
+    wasm.image.writeUInt32LE(0x12345678, at + (slot % 8) * layout.SLOT_BYTES + layout.RECORD_NONCE);
     expect(use(slot, 0x5678, 1)).toBeDefined();
     expect(use(slot, 0x1234, 1)).toBeUndefined();
   });

@@ -58,7 +58,10 @@ describe("decodeFrame", () => {
   });
 
   it("refuses other versions and kinds without calling them malformed", () => {
-    expect(protocol.decodeFrame(edited(layout.FRAME_VERSION_AT, 2))).toEqual({ kind: "refuse", why: "unknown" });
+    expect(protocol.decodeFrame(edited(layout.FRAME_VERSION_AT, layout.FRAME_VERSION - 1))).toEqual({
+      kind: "refuse",
+      why: "unknown",
+    });
     expect(protocol.decodeFrame(edited(layout.FRAME_KIND, 99))).toEqual({ kind: "refuse", why: "unknown" });
     expect(protocol.decodeFrame(edited(layout.FRAME_KIND, layout.KIND_ANSWER))).toEqual({
       kind: "refuse",
@@ -129,9 +132,9 @@ describe("encoded frames", () => {
   it("hold what layout.ts says", () => {
     const record = Uint8Array.from({ length: 56 }, (_, i) => i);
     const answer = protocol.encodeAnswer(layout.FAMILY_A, 3, [record]);
-    expect(answer.toString("hex")).toBe(`000000480102000001030000${"00000000"}${Buffer.from(record).toString("hex")}`);
-    expect(protocol.encodePending(2249.5).toString("hex")).toBe("0000000c01030000000008ca");
-    expect(protocol.encodeRefused("busy").toString("hex")).toBe("0000000c0104000003010000");
-    expect(protocol.encodeHello().toString("hex")).toBe("0000000801050000");
+    expect(answer.toString("hex")).toBe(`000000480202000001030000${"00000000"}${Buffer.from(record).toString("hex")}`);
+    expect(protocol.encodePending(2249.5).toString("hex")).toBe("0000000c02030000000008ca");
+    expect(protocol.encodeRefused("busy").toString("hex")).toBe("0000000c0204000003020000");
+    expect(protocol.encodeHello().toString("hex")).toBe("0000000802050000");
   });
 });

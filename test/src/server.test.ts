@@ -209,12 +209,16 @@ describe("frames", () => {
 
   it("of unknown kinds and versions are refused, and the connection goes on", async () => {
     await serve();
-    const other = frame(layout.KIND_HELLO);
-    other.writeUInt8(9, layout.FRAME_VERSION_AT);
+    const ofVersion = (version: number, sent: Buffer) => {
+      sent.writeUInt8(version, layout.FRAME_VERSION_AT);
+      return sent;
+    };
+    const earlier = ofVersion(layout.FRAME_VERSION - 1, questionFrame(["google.com"]));
+    const later = ofVersion(9, frame(layout.KIND_HELLO));
     const client = await connectTo(socketPath);
-    client.socket.write(Buffer.concat([frame(77), other, questionFrame(["google.com"])]));
-    const [kind, version, answer] = (await client.frames(3)) as [Buffer, Buffer, Buffer];
-    for (const refused of [kind, version]) {
+    client.socket.write(Buffer.concat([frame(77), earlier, later, questionFrame(["google.com"])]));
+    const [answer, ...others] = (await client.frames(4)).reverse() as [Buffer, Buffer, Buffer, Buffer];
+    for (const refused of others) {
       expect(kindOf(refused)).toBe(layout.KIND_REFUSED);
       expect(refused[layout.REFUSED_REASON]).toBe(layout.REFUSED_UNKNOWN);
       expect(refused[layout.REFUSED_VERSION]).toBe(layout.FRAME_VERSION);
@@ -253,7 +257,7 @@ describe("what clients tell of the published table", () => {
         const record = table.subarray(set + layout.TAG_LINE_BYTES + way * layout.SLOT_BYTES);
         const slot = ((set - layout.HEADER_BYTES) / layout.SET_BYTES) * layout.WAYS + way;
         const epoch = table.subarray(layout.HEADER_EPOCH, layout.HEADER_EPOCH + 8);
-        return { slot, generation: record.readUInt16LE(layout.RECORD_GENERATION), epoch };
+        return { slot, nonce: record.readUInt16LE(layout.RECORD_NONCE), epoch };
       }
     }
     throw new Error("the table is empty");
@@ -304,7 +308,7 @@ describe("what clients tell of the published table", () => {
       client.socket.write(touch);
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
-    await until(() => published().generation === entry.generation + 1);
+    await until(() => published().nonce !== entry.nonce);
     expect(messages()).toContain("Cache refresh google.com");
     expect(messages().filter((msg) => msg === "Cache warmup google.com")).toHaveLength(1);
     client.socket.destroy();

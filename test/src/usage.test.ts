@@ -9,10 +9,11 @@ import { address, makeRecord } from "../support/records.ts";
 import { debugWasm } from "../support/wasm.ts";
 
 const A = layout.TYPE_A;
+const NONCE_LOW = 0x0101;
 
 /** Takes what clients tell of a table of eight slots: a.example in slot 0 and b.example in slot 1. */
 function usage(level: LogLevel = "debug") {
-  const wasm = debugWasm({ entries: 8 });
+  const wasm = debugWasm({ entries: 8, random: (bytes) => bytes.fill(NONCE_LOW & 0xff) });
   const cache = createCache(wasm, () => undefined);
   for (const name of ["a.example", "b.example"]) cache.keep(makeRecord({ name, data: [address(1)] }), 0, 0);
   const counters = createCounters();
@@ -44,7 +45,7 @@ function usage(level: LogLevel = "debug") {
     hitsOf: (name: string) => (cache.find({ name, type: A }, 0)?.hits as number) - 1,
   };
 }
-const use = (slot: number, hits: number, nonce = 1) => ({ slot, nonce, hits });
+const use = (slot: number, hits: number, nonce = NONCE_LOW) => ({ slot, nonce, hits });
 
 describe("usage", () => {
   it.each(["touch", "hits"] as const)("adds the hits of %s to the entries, the counters and the log", (kind) => {

@@ -3,8 +3,9 @@ import { expect, vi } from "vitest";
 import * as layout from "../../assembly/layout.ts";
 import { nowMs } from "../../src/clock.ts";
 import type { Response } from "../../src/connection.ts";
-import { addressesOf, expiresAtMsOf, generationOf, namesOf, outcomeOf, typeOf } from "../../src/record.ts";
+import { addressesOf, expiresAtMsOf, namesOf, outcomeOf, typeOf } from "../../src/record.ts";
 import { kindOf, questionFrame, recordsOf, useFrame } from "../support/frames.ts";
+import { unmasked } from "../support/masks.ts";
 import type { Scene, Steps } from "./scene.ts";
 import { manyAddresses, manyNames } from "./servers.ts";
 
@@ -143,16 +144,21 @@ function resultOf(record: Uint8Array): string {
   return outcome === layout.OUTCOME_DATA ? addressesOf(record).join(" ") : (OUTCOMES[outcome] ?? `outcome ${outcome}`);
 }
 
-function find({ machine }: Scene, name: string, type: string): [number, Buffer] | undefined {
-  return [...machine.published()].find(
-    ([, record]) =>
-      outcomeOf(record) !== layout.OUTCOME_EMPTY && namesOf(record)[0] === name && typeOf(record) === TYPES[type],
-  );
+interface Found {
+  readonly at: number;
+  readonly nonce: bigint;
+  readonly record: Buffer;
+}
+
+function find({ machine }: Scene, name: string, type: string): Found | undefined {
+  return [...machine.published()]
+    .map(([at, slot]) => ({ at, nonce: slot.readBigUInt64LE(layout.RECORD_NONCE), record: unmasked(slot) }))
+    .find(({ nonce, record }) => nonce !== 0n && namesOf(record)[0] === name && typeOf(record) === TYPES[type]);
 }
 
 /** What a client finds without asking. */
 function table(scene: Scene, name: string, type: string, wanted: string, seconds?: string): void {
-  const found = find(scene, name, type)?.[1];
+  const found = find(scene, name, type)?.record;
   const fresh = found !== undefined && expiresAtMsOf(found) > nowMs() ? found : undefined;
   expect(fresh === undefined ? "nothing" : resultOf(fresh)).toBe(spelledOut(wanted));
   if (seconds === undefined) return;
@@ -166,11 +172,12 @@ function tableMany(scene: Scene, count: string, suffix: string, wanted: string, 
 
 /** As clients tell: a touch where the refresh time has passed. */
 async function use(scene: Scene, name: string, type: string, times: string): Promise<void> {
-  const [at, record] = find(scene, name, type) ?? [];
-  if (at === undefined || record === undefined) throw new Error(`${name} is not in the table`);
+  const found = find(scene, name, type);
+  if (found === undefined) throw new Error(`${name} is not in the table`);
+  const { at, nonce } = found;
   const inSet = (at - layout.HEADER_BYTES) % layout.SET_BYTES;
   const set = (at - layout.HEADER_BYTES - inSet) / layout.SET_BYTES;
   const slot = set * layout.WAYS + (inSet - layout.TAG_LINE_BYTES) / layout.SLOT_BYTES;
-  const uses = [{ slot, generation: generationOf(record) & 0xffff, hits: Number(times) }];
+  const uses = [{ slot, nonce: Number(nonce & 0xffffn), hits: Number(times) }];
   await scene.machine.responder.respondToFrame(useFrame(layout.KIND_TOUCH, scene.machine.epoch, uses), () => undefined);
 }

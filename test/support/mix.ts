@@ -16,17 +16,26 @@ const whole = (high: number, low: number) => (BigInt(high) << 32n) | BigInt(low)
 const FACTOR_A = whole(MIX_FACTOR_A_HIGH, MIX_FACTOR_A_LOW);
 const FACTOR_B = whole(MIX_FACTOR_B_HIGH, MIX_FACTOR_B_LOW);
 const CHECKSUM_SEED_A = whole(CHECKSUM_SEED_A_HIGH, CHECKSUM_SEED_A_LOW);
-const CHECKSUM_SEED_B = whole(CHECKSUM_SEED_B_HIGH, CHECKSUM_SEED_B_LOW);
+export const CHECKSUM_SEED_B = whole(CHECKSUM_SEED_B_HIGH, CHECKSUM_SEED_B_LOW);
 
 const fold = (one: bigint, other: bigint) => u64(one * other) ^ ((one * other) >> 64n);
 
-export function mix(bytes: Uint8Array, seedA: bigint, seedB: bigint): bigint {
+function chain(bytes: Uint8Array, seedA: bigint, seedB: bigint): bigint {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let hash = seedA;
   for (let at = 0; at < bytes.length; at += 16) {
     hash = fold(view.getBigUint64(at, true) ^ seedB, view.getBigUint64(at + 8, true) ^ hash);
   }
-  return fold(hash ^ FACTOR_A, seedB ^ FACTOR_B);
+  return hash;
+}
+
+export function mix(bytes: Uint8Array, seedA: bigint, seedB: bigint): bigint {
+  return fold(chain(bytes, seedA, seedB) ^ FACTOR_A, seedB ^ FACTOR_B);
+}
+
+/** What a record's checksum has come to before this offset. */
+export function chained(record: Uint8Array, offset: number): bigint {
+  return chain(record.subarray(8, offset), CHECKSUM_SEED_A, CHECKSUM_SEED_B);
 }
 
 export function checksumOf(record: Uint8Array): bigint {

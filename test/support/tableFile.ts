@@ -2,8 +2,9 @@
 // the server.
 import { chmodSync, closeSync, openSync, readFileSync, renameSync, writeFileSync, writeSync } from "node:fs";
 import * as layout from "../../assembly/layout.ts";
+import { masked } from "./masks.ts";
 import { hashOf } from "./mix.ts";
-import { type RecordOptions, seal, sealedRecord, TYPES } from "./serverFrames.ts";
+import { type RecordOptions, sealedRecord, TYPES } from "./serverFrames.ts";
 
 export type TableEntry = RecordOptions & {
   /** From now, in milliseconds; the defaults are a minute and 50 seconds. */
@@ -19,6 +20,7 @@ export type TableOptions = {
 
 const SEED_A = 0x0123456789abcdefn;
 const SEED_B = 0xfedcba9876543210n;
+const NONCE = 0x8899aabbccddeeffn;
 export const EPOCH = 0x1122334455667788n;
 
 /** CLOCK_MONOTONIC, which client.so compares with. */
@@ -26,15 +28,13 @@ export const monotonicMs = (): number => Number(process.hrtime.bigint() / 1_000_
 
 /** A slot's bytes and number, for the entry in a table of so many sets. */
 export function slotOf(entry: TableEntry, setCount: number, way = 0): { slot: number; hash: bigint; record: Buffer } {
-  const { expiresInMs = 60_000, refreshInMs = 50_000, nonce = 1n, type = "A" } = entry;
+  const { expiresInMs = 60_000, refreshInMs = 50_000, nonce = NONCE, type = "A" } = entry;
   const record = sealedRecord(entry);
-  record.writeBigUInt64LE(nonce, layout.RECORD_NONCE);
   record.writeBigUInt64LE(BigInt(monotonicMs() + expiresInMs), layout.RECORD_EXPIRES_AT_MS);
   record.writeBigUInt64LE(BigInt(monotonicMs() + refreshInMs), layout.RECORD_REFRESH_AT_MS);
-  seal(record);
   const hash = hashOf(entry.name, TYPES[type], SEED_A, SEED_B);
   const set = Number(((hash >> 32n) * BigInt(setCount)) >> 32n);
-  return { slot: set * layout.WAYS + way, hash, record };
+  return { slot: set * layout.WAYS + way, hash, record: masked(record, nonce) };
 }
 
 /** The whole file's bytes, live and with a fresh heartbeat. */
