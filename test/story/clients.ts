@@ -152,8 +152,9 @@ interface Found {
 
 function find({ machine }: Scene, name: string, type: string): Found | undefined {
   return [...machine.published()]
+    .filter(([, slot]) => slot.readBigUInt64LE(layout.RECORD_NONCE) !== 0n) // or it is empty
     .map(([at, slot]) => ({ at, nonce: slot.readBigUInt64LE(layout.RECORD_NONCE), record: unmasked(slot) }))
-    .find(({ nonce, record }) => nonce !== 0n && namesOf(record)[0] === name && typeOf(record) === TYPES[type]);
+    .find(({ record }) => namesOf(record)[0] === name && typeOf(record) === TYPES[type]);
 }
 
 /** What a client finds without asking. */
