@@ -34,6 +34,8 @@ const directory = mkdtempSync(path.join(tmpdir(), "namewell-"));
 const server = startServer({
   DNS_CACHE_DIR: directory,
   DNS_CACHE_UPSTREAMS: given || `127.0.0.1:${upstream?.port}`,
+  // The example upstream is none of this machine's nameservers, and what it denies is to be denied all the same.
+  ...(upstream !== undefined && { DNS_CACHE_DENIALS: "final" }),
   DNS_CACHE_LOG_LEVEL: "debug",
 });
 const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("DNS_CACHE_")));

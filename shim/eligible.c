@@ -98,9 +98,11 @@ bool resolver_changed(const struct resolver *file, const struct question *questi
         return true;
     for (int i = 0; i < file->nameserver_count; i++) {
         const struct sockaddr_in *server = &thread->nameservers[i];
-        if (file->nameservers[i] ? server->sin_family != AF_INET || server->sin_addr.s_addr != file->nameservers[i] ||
-                                       server->sin_port != htons(53)
-                                 : server->sin_family == AF_INET)
+        bool is_v4 = server->sin_family == AF_INET;
+        uint8_t address[16];
+        if (is_v4 == (file->v6_nameservers >> i & 1) ||
+            (is_v4 && (server->sin_port != htons(53) || !view_nameserver(question->view, (unsigned)i, address) ||
+                       memcmp(address + 12, &server->sin_addr, 4) != 0)))
             return true;
     }
     bool has_no_search = file->domain_count == 0 && !file->odd_search;
@@ -153,12 +155,14 @@ bool eligible(const char *name, struct question *question) {
             return false;
         question->own_order = facts.switches.own_order;
     }
-    if (any_is_bypassed(question, user->bypass))
+    if ((dots == 0 && facts.resolver.has_loopback) || any_is_bypassed(question, user->bypass))
         return false;
-    if (dots == 0 && facts.resolver.has_loopback)
-        return false; /* a server within this container's network may know it: Docker's */
+    question->map = map_find(question->now);
+    bool is_same = asks_the_same(question->map, &facts);
+    if (dots == 0 && !is_same)
+        return false; /* the container's own server may know its neighbours by such names */
     question->no_aaaa = facts.resolver.no_aaaa;
-    question->failure_is_final = !facts.resolver.has_loopback && !(on_glibc() && facts.switches.others_last);
+    question->failure_is_final = is_same && !(on_glibc() && facts.switches.others_last);
     question->negative_is_final &= question->failure_is_final;
     return true;
 }

@@ -80,7 +80,7 @@ static bool has_data(const struct answer *answer) {
 static int failure_of(const struct question *question, const struct reply *reply) {
     uint8_t a = reply->a.outcome, aaaa = reply->aaaa.outcome;
     if (a == NW_OUTCOME_TEMPORARY || aaaa == NW_OUTCOME_TEMPORARY)
-        return question->failure_is_final ? EAI_AGAIN : TO_LIBC;
+        return is_failure_final(question, reply) ? EAI_AGAIN : TO_LIBC;
     if (!question->negative_is_final || is_dead_end(&reply->a) || is_dead_end(&reply->aaaa))
         return TO_LIBC;
     bool no_name = a == NW_OUTCOME_NO_NAME || aaaa == NW_OUTCOME_NO_NAME;

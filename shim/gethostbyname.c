@@ -15,10 +15,11 @@ static int fail(int *h_error, int name_error, int result) {
     return result;
 }
 
-static int failure_of(const struct question *question, const struct answer *answer, int *h_error) {
+static int failure_of(const struct question *question, const struct reply *reply, const struct answer *answer,
+                      int *h_error) {
     uint8_t outcome = answer->outcome;
     if (outcome == NW_OUTCOME_TEMPORARY)
-        return question->failure_is_final ? fail(h_error, TRY_AGAIN, EAGAIN) : TO_LIBC;
+        return is_failure_final(question, reply) ? fail(h_error, TRY_AGAIN, EAGAIN) : TO_LIBC;
     if (!question->negative_is_final || is_dead_end(answer))
         return TO_LIBC;
     if (!on_glibc() && !musl_tells_no_data()) /* musl before 1.2.4 */
@@ -68,7 +69,7 @@ OWN_FRAME static int resolve(struct question *question, int family, const struct
     if (!find(question, families, &reply))
         error = TO_LIBC;
     else if (answer->outcome != NW_OUTCOME_DATA)
-        error = failure_of(question, answer, h_error);
+        error = failure_of(question, &reply, answer, h_error);
     else
         error = build(question, answer, place, found, h_error);
     reply_end(&reply);

@@ -1,5 +1,6 @@
 /* The map of this folder. A call comes in at getaddrinfo.c or gethostbyname.c; eligible.c decides whether the cache may
- * answer it, as the container's own files (view.c) and the user (settings.c) have it; search.c goes through the names
+ * answer it, as the container's own files (view.c), the user (settings.c) and the servers that are asked (servers.c)
+ * have it; search.c goes through the names
  * of its search list; table.c looks into the published table (map.c), else client.c asks the server; answer.c reads the
  * record; order.c sorts as this libc sorts, by what routes.c keeps; addrinfo.c and hostent.c give the result this
  * libc's shape. Whatever is not ours or goes wrong is handed to the real function (real.c). The name of an address is
@@ -141,7 +142,10 @@ struct resolver {
     bool changes_answers; /* an option that the cache does not know how to obey */
     bool has_loopback;
     uint8_t nameserver_count;
-    uint32_t nameservers[NAMESERVERS_MAX]; /* 0 where it is IPv6 */
+    uint8_t v6_nameservers; /* which of them: bits, the first is the lowest */
+};
+struct nameservers {
+    uint8_t addresses[NAMESERVERS_MAX][16]; /* v4 mapped; without a scope */
 };
 #define DOMAINS_MAX (NW_CANDIDATES_MAX - 1)
 struct domains { /* each a length, text and zeros */
@@ -160,6 +164,7 @@ struct facts {
     struct switches switches;
     uint32_t view; /* which one this was */
 };
+bool view_nameserver(uint32_t view, unsigned index, uint8_t address[16]);
 size_t view_domain(uint32_t view, unsigned index, char *into, size_t room);
 bool view_look(uint64_t hash, uint64_t now, struct facts *);
 
@@ -178,11 +183,33 @@ void map_v4(const uint8_t v4[4], uint8_t address[16]);
 void hosts_read(struct words *, struct hosts *, off_t file_bytes);
 bool hosts_has(const struct hosts *, uint64_t hash);
 void resolvconf_default(struct resolver *);
-void resolvconf_read(struct words *, struct resolver *, struct domains *);
+void resolvconf_read(struct words *, struct resolver *, struct nameservers *, struct domains *);
 void resolvconf_finish(struct resolver *, struct domains *);
 void nsswitch_read(struct words *, struct switches *);
 void hostconf_read(struct words *, struct switches *);
 void gaiconf_read(struct words *, struct switches *);
+
+/* map.c */
+/* A place in our address space is never given back, since another thread may be reading there: a table that is no more
+ * used is covered by empty pages, or by the next table of the same size. So base, bytes and set count of a map that was
+ * once in use never change, and no look can leave them. */
+struct map {
+    _Atomic bool taken;
+    const uint8_t *base;
+    size_t bytes;
+    uint32_t set_count; /* 0: the header alone */
+    _Atomic uint64_t seed_a, seed_b;
+    _Atomic uint64_t device, inode;
+};
+static inline uint64_t map_u64(const uint8_t *at) { /* the server may be writing there */
+    return atomic_load_explicit((const _Atomic uint64_t *)(const void *)at, memory_order_relaxed);
+}
+const struct map *map_find(uint64_t now);
+enum server { SERVER_UNKNOWN, SERVER_ALIVE, SERVER_GONE };
+enum server map_server(uint64_t *heartbeat_ms);
+
+/* servers.c */
+bool asks_the_same(const struct map *, const struct facts *);
 
 /* eligible.c */
 struct question {
@@ -196,6 +223,7 @@ struct question {
     uint8_t as_is;                       /* which of the candidates the name itself is: the first or the last */
     uint8_t candidate;                   /* which of them the names below are of */
     uint32_t view;                       /* the others end in its domains */
+    const struct map *map;               /* NULL: there is none */
     uint64_t now;                        /* tick_ms() */
     char spelled[NW_NAME_BYTES_MAX + 2]; /* without the final dot */
     /* In lower case, its length before it and zeros to a multiple of 16 after it: the key of the table. */
@@ -246,30 +274,12 @@ struct reply {
     _Alignas(8) uint8_t small[SMALL_REPLY_BYTES];
 };
 
-/* map.c */
-/* A place in our address space is never given back, since another thread may be reading there: a table that is no more
- * used is covered by empty pages, or by the next table of the same size. So base, bytes and set count of a map that was
- * once in use never change, and no look can leave them. */
-struct map {
-    _Atomic bool taken;
-    const uint8_t *base;
-    size_t bytes;
-    uint32_t set_count;
-    _Atomic uint64_t seed_a, seed_b;
-    _Atomic uint64_t device, inode;
-};
-static inline uint64_t map_u64(const uint8_t *at) { /* the server may be writing there */
-    return atomic_load_explicit((const _Atomic uint64_t *)(const void *)at, memory_order_relaxed);
-}
-const struct map *map_find(uint64_t now);
-enum server { SERVER_UNKNOWN, SERVER_ALIVE, SERVER_GONE };
-enum server map_server(uint64_t *heartbeat_ms);
-
 /* table.c */
 bool table_find(const struct question *, uint8_t families, struct reply *);
 
 /* search.c */
 bool candidate(struct question *, unsigned index);
+bool is_failure_final(const struct question *, const struct reply *);
 bool find(struct question *, uint8_t families, struct reply *);
 
 /* usage.c: what the server cannot see of hits in the table, told to it */

@@ -84,14 +84,15 @@ OWN_FRAME static bool has_first_clock(void) {
     return is_first && !words.failed;
 }
 
-/* The number of sets; 0 for whatever is not a live table of our kind, whole. */
-static uint32_t read_header(int fd, uint64_t file_bytes, uint8_t header[NW_HEADER_UPSTREAMS]) {
+/* False for whatever is not a live table of our kind, whole. One without sets says whom the server asks, and no more.
+ */
+static bool read_header(int fd, uint64_t file_bytes, uint8_t header[NW_HEADER_UPSTREAMS]) {
     ssize_t got;
     do
         got = read(fd, header, NW_HEADER_UPSTREAMS);
     while (got < 0 && errno == EINTR);
     if (got != NW_HEADER_UPSTREAMS)
-        return 0;
+        return false;
     static const struct {
         uint8_t at;
         uint32_t value;
@@ -105,12 +106,11 @@ static uint32_t read_header(int fd, uint64_t file_bytes, uint8_t header[NW_HEADE
                     {NW_HEADER_STATE, NW_STATE_LIVE}};
     for (size_t i = 0; i < sizeof EXPECTED / sizeof *EXPECTED; i++)
         if (read_u32(header + EXPECTED[i].at) != EXPECTED[i].value)
-            return 0;
+            return false;
     uint32_t set_count = read_u32(header + NW_HEADER_SET_COUNT);
-    if (set_count == 0 || set_count > NW_ENTRIES_MAX / NW_WAYS ||
-        file_bytes < NW_HEADER_BYTES + (uint64_t)set_count * NW_SET_BYTES)
-        return 0;
-    return is_this_boot(header + NW_HEADER_BOOT_ID) && has_first_clock() ? set_count : 0;
+    return set_count <= NW_ENTRIES_MAX / NW_WAYS &&
+           file_bytes >= NW_HEADER_BYTES + (uint64_t)set_count * NW_SET_BYTES &&
+           is_this_boot(header + NW_HEADER_BOOT_ID) && has_first_clock();
 }
 
 /* Where the address space is limited, what we take the application cannot have. */
@@ -183,10 +183,13 @@ OWN_FRAME static void map_anew(const char *path) {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
     if (fd < 0)
         return;
-    uint32_t set_count = identify(fd, "", &status) && S_ISREG(status.st_mode) && status.st_size > 0
-                             ? read_header(fd, (uint64_t)status.st_size, header)
-                             : 0;
-    struct map *map = set_count ? map_file(fd, set_count) : NULL;
+    struct map *map = NULL;
+    if (identify(fd, "", &status) && S_ISREG(status.st_mode) && status.st_size > 0 &&
+        read_header(fd, (uint64_t)status.st_size, header)) {
+        map = map_file(fd, read_u32(header + NW_HEADER_SET_COUNT));
+        if (!map) /* no room for the table */
+            map = map_file(fd, 0);
+    }
     close(fd);
     if (!map)
         return;

@@ -1,6 +1,6 @@
 /* /etc/resolv.conf, and glibc's LOCALDOMAIN and RES_OPTIONS: what changes answers. Servers, time-outs and the like are
- * the cache server's own matter; the nameservers are kept only to see whether they are local, and whether the
- * application has set others. */
+ * the cache server's own matter; the nameservers are kept only to see whether they are local, whether the cache asks
+ * them too, and whether the application has set others. */
 #include "lookup.h"
 #include <arpa/inet.h>
 #include <stdlib.h>
@@ -61,29 +61,31 @@ static void add_domain(struct resolver *resolver, struct domains *domains, const
     resolver->domain_count++;
 }
 
-static void read_nameserver(char *text, struct resolver *resolver) {
+static void read_nameserver(char *text, struct resolver *resolver, struct nameservers *nameservers) {
     if (resolver->nameserver_count == NAMESERVERS_MAX)
         return;
-    uint32_t v4 = 0;
-    uint8_t v6[16];
+    uint8_t v4[4], *v6 = nameservers->addresses[resolver->nameserver_count];
     char *scope = strchr(text, '%');
     if (scope)
         *scope = '\0';
-    if (inet_pton(AF_INET, text, &v4) == 1) {
-        if ((v4 & 0xff) == 127)
+    if (inet_pton(AF_INET, text, v4) == 1) {
+        map_v4(v4, v6);
+        if (v4[0] == 127)
             resolver->has_loopback = true;
     } else if (inet_pton(AF_INET6, text, v6) == 1) {
         static const uint8_t loopback[16] = {[15] = 1}, mapped[13] = {[10] = 0xff, 0xff, 127};
         if (memcmp(v6, loopback, 16) == 0 || memcmp(v6, mapped, 13) == 0)
             resolver->has_loopback = true;
+        resolver->v6_nameservers |= (uint8_t)(1u << resolver->nameserver_count);
     } else {
         resolver->changes_answers = true; /* the two libcs read such a thing in different ways */
         return;
     }
-    resolver->nameservers[resolver->nameserver_count++] = v4;
+    resolver->nameserver_count++;
 }
 
-void resolvconf_read(struct words *words, struct resolver *resolver, struct domains *domains) {
+void resolvconf_read(struct words *words, struct resolver *resolver, struct nameservers *nameservers,
+                     struct domains *domains) {
     enum { OTHER, DOMAIN, SEARCH, OPTIONS, NAMESERVER } line = OTHER;
     bool is_cleared = false;
     size_t line_bytes = 0;
@@ -119,13 +121,13 @@ void resolvconf_read(struct words *words, struct resolver *resolver, struct doma
             read_option(word, resolver);
             resolver->changes_answers |= is_too_long;
         } else if (line == NAMESERVER) {
-            read_nameserver(word, resolver);
+            read_nameserver(word, resolver, nameservers);
             line = OTHER;
         }
     }
     resolver->changes_answers |= words->has_controls;
     if (resolver->nameserver_count == 0) { /* then libc asks 127.0.0.1 */
-        resolver->nameservers[resolver->nameserver_count++] = htonl(INADDR_LOOPBACK);
+        map_v4((const uint8_t[]){127, 0, 0, 1}, nameservers->addresses[resolver->nameserver_count++]);
         resolver->has_loopback = true;
     }
 }

@@ -80,15 +80,19 @@ bool eligible_address(int family, const uint8_t *address, struct question *quest
         memcpy(key, address, sizeof key);
     if (!view_look(address_hash(key), question->now, &facts) || facts.named_here || facts.resolver.changes_answers)
         return false;
+    question->view = facts.view;
     if (on_glibc() &&
         (!facts.switches.plain || facts.switches.local_addresses || resolver_changed(&facts.resolver, question)))
         return false;
-    if (facts.resolver.has_loopback && is_private(address, v4))
-        return false; /* a server within this container's network may know it: Docker's */
+    bool is_of_here = is_private(address, v4);
+    if (is_of_here && facts.resolver.has_loopback)
+        return false;
+    question->map = map_find(question->now);
+    bool is_same = asks_the_same(question->map, &facts);
+    if (is_of_here && !is_same)
+        return false; /* the container's own server may know its neighbours by such addresses */
     question->own_order = question->no_aaaa = false;
-    question->view = facts.view;
-    question->negative_is_final = question->failure_is_final =
-        !facts.resolver.has_loopback && !(on_glibc() && facts.switches.others_last);
+    question->negative_is_final = question->failure_is_final = is_same && !(on_glibc() && facts.switches.others_last);
     return true;
 }
 

@@ -1,5 +1,6 @@
 /* The candidates of a question, in the order of this libc's search list, and which of them answers it. One that failed
- * for a temporary reason is never passed over, unlike glibc after a SERVFAIL: traffic would go to the wrong service. */
+ * for a temporary reason is never passed over here: what a later one gives may be another service's, so it is for libc
+ * to go on or not. */
 #include "lookup.h"
 #include <string.h>
 
@@ -43,6 +44,21 @@ static bool has_no_data(uint8_t families, const struct reply *reply) {
         if (families & 1 << i && reply->answers[i].outcome == NW_OUTCOME_NO_DATA)
             return true;
     return false;
+}
+
+/* Of a reply with a temporary failure: is it the call's end? musl's search ends with it. glibc's goes on after what a
+ * server has said (SERVFAIL), so that one dead domain takes no other name away, but not after silence: it would wait
+ * for the same servers once more, and longer. */
+bool is_failure_final(const struct question *question, const struct reply *reply) {
+    if (!question->failure_is_final || question->candidate_count == 1 || !on_glibc())
+        return question->failure_is_final;
+    for (int i = 0; i < TYPES_MAX; i++) {
+        const struct answer *answer = &reply->answers[i];
+        bool is_silence = answer->outcome == NW_OUTCOME_TEMPORARY && answer->flags & NW_RECORD_FLAG_SILENT;
+        if (answer->outcome != NW_OUTCOME_EMPTY && !is_silence)
+            return false;
+    }
+    return true;
 }
 
 OWN_FRAME static bool search_table(struct question *question, uint8_t families, struct reply *reply) {

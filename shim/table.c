@@ -46,8 +46,8 @@ static void note(const struct map *map, const struct question *question, uint32_
 /* True: the reply holds a fresh answer for each family, of which there are two at most. */
 bool table_find(const struct question *question, uint8_t families, struct reply *reply) {
     reply_begin(reply);
-    const struct map *map = map_find(question->now);
-    if (!map)
+    const struct map *map = question->map;
+    if (!map || map->set_count == 0)
         return false;
     uint32_t slots[TYPES_MAX];
     uint8_t *copy = reply->small;

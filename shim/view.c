@@ -37,6 +37,7 @@ struct known {
     struct identity identities[FILE_COUNT];
     uint64_t own_names[2]; /* hashes of the host name, whole and without its domain */
     struct facts facts;    /* but for named_here and view */
+    _Alignas(8) struct nameservers nameservers;
 };
 #define KNOWN_WORDS ((sizeof(struct known) + 7) / 8)
 
@@ -89,7 +90,7 @@ static void read_words(enum file file, struct words *words, off_t bytes, struct 
         return;
     case RESOLV_CONF:
         resolvconf_default(&known->facts.resolver);
-        resolvconf_read(words, &known->facts.resolver, &view->domains);
+        resolvconf_read(words, &known->facts.resolver, &known->nameservers, &view->domains);
         return;
     case NSSWITCH_CONF:
         nsswitch_read(words, &switches);
@@ -156,7 +157,7 @@ static void load(const struct view *view, size_t offset, void *into, size_t byte
     }
 }
 _Static_assert(offsetof(struct known, identities) % 8 == 0 && offsetof(struct known, own_names) % 8 == 0 &&
-                   offsetof(struct known, facts) % 8 == 0,
+                   offsetof(struct known, facts) % 8 == 0 && offsetof(struct known, nameservers) % 8 == 0,
                "whole words are copied");
 
 /* The present view, as of a sequence number; NULL where there is none, or it is being written over. */
@@ -277,6 +278,13 @@ bool view_look(uint64_t hash, uint64_t now, struct facts *facts) {
     if (now == 0)
         return false;
     return (!is_due(now, LOOK_AGAIN_MS) && look(hash, facts)) || look_anew(hash, now, facts);
+}
+
+/* False when another view is the present one by now. */
+bool view_nameserver(uint32_t number, unsigned index, uint8_t address[16]) {
+    load(&views[number % VIEWS], offsetof(struct known, nameservers) + index * 16, address, 16);
+    atomic_thread_fence(memory_order_acquire);
+    return atomic_load_explicit(&present, memory_order_relaxed) == number;
 }
 
 /* A domain of the search list as it was in that view, without a final NUL; its length, or 0 when it does not fit or

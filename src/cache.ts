@@ -16,7 +16,7 @@ import {
   TAG_LINE_BYTES,
   WAYS,
 } from "../assembly/layout.ts";
-import { copyRecord, expiresAtMsOf, namesOf, outcomeOf, refreshAtMsOf, ttlOf, typeOf } from "./record.ts";
+import { copyRecord, expiresAtMsOf, namesOf, outcomeOf, refreshAtMsOf, setFlags, ttlOf, typeOf } from "./record.ts";
 import type { TtlLimits, Wasm } from "./wasm.ts";
 
 export interface Question {
@@ -69,8 +69,8 @@ export interface Cache {
    * it is never more than `staleSeconds` past the end that their ttl gave them. No denial is given out stale.
    */
   serveStale(question: Question, nowMs: number, staleSeconds: number): Uint8Array | undefined;
-  /** A sealed record without data: OUTCOME_TEMPORARY, OUTCOME_UNFIT. */
-  bare(question: Question, outcome: number, nowMs: number): Uint8Array;
+  /** A sealed record without data: OUTCOME_TEMPORARY, OUTCOME_UNFIT; with RECORD_FLAG_* bits. */
+  bare(question: Question, outcome: number, nowMs: number, flags?: number): Uint8Array;
   /** Forgets the records beside the table; the table itself is the publisher's to empty. */
   forgetLong(): void;
   stats(): CacheStats;
@@ -169,9 +169,10 @@ export function createCache(wasm: Wasm, publish: (slotOffset: number) => void): 
       return copyRecord(wasm.record);
     },
 
-    bare(question, outcome, nowMs) {
+    bare(question, outcome, nowMs, flags = 0) {
       ask(question);
       wasm.makeBare(question.type, outcome);
+      setFlags(wasm.record, flags);
       wasm.settle(nowMs, 0);
       wasm.seal();
       return copyRecord(wasm.record);

@@ -34,6 +34,8 @@ export interface Config {
   readonly rules: readonly Rule[];
   readonly prefetch: boolean;
   readonly sharedTable: boolean;
+  /** That a name does not exist is final in every container, whichever nameservers its resolv.conf names. */
+  readonly denialsAreFinal: boolean;
   /** For one whole question. */
   readonly timeoutMs: number;
   readonly http: HttpAddress | undefined;
@@ -76,6 +78,11 @@ export const SETTINGS = {
   } satisfies Setting<readonly Rule[]>,
   DNS_CACHE_PREFETCH: onOff("on"),
   DNS_CACHE_SHARED_TABLE: onOff("on"),
+  DNS_CACHE_DENIALS: {
+    default: "same-servers",
+    accepted: "same-servers or final",
+    read: (text) => (text === "same-servers" || text === "final" ? text : undefined),
+  } satisfies Setting<"same-servers" | "final">,
   DNS_CACHE_TIMEOUT_MS: { default: "2500", ...wholeNumber(100, 30_000, "milliseconds") },
   DNS_CACHE_HTTP: {
     default: "127.0.0.1:9353",
@@ -110,6 +117,7 @@ export function readConfig(env: NodeJS.ProcessEnv, systemNameservers: () => read
     rules: values.DNS_CACHE_RULES,
     prefetch: values.DNS_CACHE_PREFETCH,
     sharedTable: values.DNS_CACHE_SHARED_TABLE,
+    denialsAreFinal: values.DNS_CACHE_DENIALS === "final",
     timeoutMs: values.DNS_CACHE_TIMEOUT_MS,
     http: values.DNS_CACHE_HTTP === "off" ? undefined : values.DNS_CACHE_HTTP,
     logLevel: values.DNS_CACHE_LOG_LEVEL,

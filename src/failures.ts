@@ -1,8 +1,13 @@
 // Questions that have just failed (RFC 9520): not asked again for a second, and known to nobody but the server.
 
+export interface Failure {
+  /** No server replied at all. */
+  readonly isSilence: boolean;
+}
+
 export interface Failures {
-  has(key: string, nowMs: number): boolean;
-  add(key: string, nowMs: number): void;
+  get(key: string, nowMs: number): Failure | undefined;
+  add(key: string, failure: Failure, nowMs: number): void;
   clear(): void;
 }
 
@@ -10,24 +15,23 @@ const FAILURE_MS = 1000; // RFC 9520 section 3.2: at least a second
 const FAILURES_MAX = 4096;
 
 export function createFailures(): Failures {
-  const untilMs = new Map<string, number>(); // oldest first, since all last equally long
+  const failures = new Map<string, Failure & { readonly untilMs: number }>(); // oldest first, since all last equally long
 
   return {
-    has(key, nowMs) {
-      const until = untilMs.get(key);
-      if (until === undefined) return false;
-      if (until > nowMs) return true;
-      untilMs.delete(key);
-      return false;
+    get(key, nowMs) {
+      const failure = failures.get(key);
+      if (failure === undefined || failure.untilMs > nowMs) return failure;
+      failures.delete(key);
+      return undefined;
     },
-    add(key, nowMs) {
-      untilMs.delete(key);
-      untilMs.set(key, nowMs + FAILURE_MS);
-      for (const oldest of untilMs.keys()) {
-        if (untilMs.size <= FAILURES_MAX) break;
-        untilMs.delete(oldest);
+    add(key, { isSilence }, nowMs) {
+      failures.delete(key);
+      failures.set(key, { isSilence, untilMs: nowMs + FAILURE_MS });
+      for (const oldest of failures.keys()) {
+        if (failures.size <= FAILURES_MAX) break;
+        failures.delete(oldest);
       }
     },
-    clear: () => untilMs.clear(),
+    clear: () => failures.clear(),
   };
 }

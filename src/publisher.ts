@@ -1,5 +1,6 @@
 // Publishes the table: each change of a slot goes to cache.table, where clients read it, and a heartbeat says that somebody
-// does so. A start goes on with the table of the last server where it may. Who cannot publish goes on over the socket.
+// does so. A start goes on with the table of the last server where it may. Who cannot publish goes on over the socket, and
+// publishes the header alone: by it clients know whom this server asks.
 //
 // Two servers may start at once, and dns.sock decides between them. So `prepare`, before that, changes nothing that others
 // see, and `start`, after it and before any question is answered, does not wait for anything.
@@ -19,7 +20,7 @@ import type { Counters } from "./counters.ts";
 import type { Log } from "./log.ts";
 import type { Standstill } from "./standstill.ts";
 import * as tablefile from "./tablefile.ts";
-import { type Wasm, writeUpstreams } from "./wasm.ts";
+import { type TableView, type Wasm, writeView } from "./wasm.ts";
 
 export interface Publisher {
   /** Reads the last table back, or makes a new file aside. */
@@ -28,8 +29,8 @@ export interface Publisher {
   start(): void;
   /** A slot has changed; 0: none has. */
   publish(slotOffset: number): void;
-  /** From now on an empty table, of a view of DNS that is named so. */
-  renew(upstreams: string): void;
+  /** From now on an empty table, of this view of DNS. */
+  renew(view: TableView): void;
   /** Writes nothing more, for another server may go on with the file at once; hits go on from it until their ttl ends. */
   stop(): void;
 }
@@ -38,6 +39,7 @@ export interface PublisherOptions {
   readonly wasm: Wasm;
   readonly tablePath: string;
   readonly asidePath: () => string;
+  /** Or else the header alone is published. */
   readonly isOn: boolean;
   /** False once dns.sock has been taken away: then another server can start, and go on with the file. */
   readonly isInPlace: () => boolean;
@@ -46,16 +48,30 @@ export interface PublisherOptions {
   readonly log: Log;
 }
 
-type Prepared =
-  | {
-      readonly kind: "last";
-      readonly file: tablefile.TableFile;
-      readonly header: Buffer;
-      readonly changedSets: readonly number[];
-      readonly dropped: number;
-    }
-  | { readonly kind: "new"; readonly file: tablefile.TableFile; readonly aside: string; readonly setAside?: string }
-  | { readonly kind: "none"; readonly reason?: string };
+interface Published extends tablefile.TableFile {
+  /** Or it is the header alone. */
+  readonly hasSets: boolean;
+}
+
+interface LastTable {
+  readonly kind: "last";
+  readonly file: tablefile.TableFile;
+  readonly header: Buffer;
+  readonly changedSets: readonly number[];
+  readonly dropped: number;
+}
+interface NewTable {
+  readonly kind: "new";
+  readonly file: Published;
+  readonly aside: string;
+  readonly setAside?: string | undefined;
+  /** Why it is no more than a header. */
+  readonly reason?: string | undefined;
+}
+interface NoTable {
+  readonly kind: "none";
+  readonly reason: string;
+}
 
 export function createPublisher({
   wasm,
@@ -68,8 +84,8 @@ export function createPublisher({
   log,
 }: PublisherOptions): Publisher {
   const { image } = wasm;
-  let prepared: Prepared | undefined;
-  let published: tablefile.TableFile | undefined;
+  let prepared: LastTable | NewTable | NoTable | undefined;
+  let published: Published | undefined;
   let heartbeat: NodeJS.Timeout | undefined;
   let hasRead = false; // the image holds what was read of a last table
 
@@ -86,8 +102,7 @@ export function createPublisher({
       }
       const ready = prepared;
       prepared = undefined;
-      if (ready.kind === "none") goWithout(ready.reason);
-      else if (ready.kind === "last") goOn(ready);
+      if (ready.kind === "last") goOn(ready);
       else putInPlace(ready);
       if (published !== undefined) heartbeat = setInterval(beat, HEARTBEAT_EVERY_MS).unref();
     },
@@ -97,18 +112,13 @@ export function createPublisher({
       if (slotOffset !== 0) writeSet(slotOffset - ((slotOffset - HEADER_BYTES) % SET_BYTES));
     },
 
-    renew(upstreams) {
-      writeUpstreams(image, upstreams);
+    renew(view) {
+      writeView(image, view);
       empty();
       if (published === undefined) return;
       const last = published.descriptor;
       published = undefined;
-      try {
-        const aside = asidePath();
-        putInPlace({ kind: "new", file: tablefile.makeTable(aside, image), aside });
-      } catch (error) {
-        goWithout((error as Error).message);
-      }
+      putInPlace(makeNew());
       fs.closeSync(last);
       if (published === undefined) clearInterval(heartbeat);
     },
@@ -121,21 +131,37 @@ export function createPublisher({
     },
   };
 
-  function prepareTable(): Prepared {
-    if (!isOn) return { kind: "none" };
-    const last = readLast();
+  function prepareTable(): LastTable | NewTable | NoTable {
+    const last = isOn ? readLast() : undefined;
     if (typeof last === "object") return last;
     if (hasRead) empty();
+    return makeNew(last);
+  }
+
+  /** Where there is no room for a table there may still be some for its header. */
+  function makeNew(setAside?: string): NewTable | NoTable {
+    if (!isOn) return makeHeader();
     try {
       const aside = asidePath();
-      return { kind: "new", file: tablefile.makeTable(aside, image), aside, ...(last && { setAside: last }) };
+      const file = { ...tablefile.makeTable(aside, image), hasSets: true };
+      return { kind: "new", file, aside, setAside };
     } catch (error) {
-      return { kind: "none", reason: (error as Error).message };
+      return makeHeader((error as Error).message);
+    }
+  }
+
+  function makeHeader(reason?: string): NewTable | NoTable {
+    try {
+      const aside = asidePath();
+      const file = { ...tablefile.makeTable(aside, tablefile.headerAlone(image)), hasSets: false };
+      return { kind: "new", file, aside, reason };
+    } catch (error) {
+      return { kind: "none", reason: reason ?? (error as Error).message };
     }
   }
 
   /** Or the reason why it is set aside; undefined where there is none. */
-  function readLast(): Extract<Prepared, { kind: "last" }> | string | undefined {
+  function readLast(): LastTable | string | undefined {
     let file: tablefile.TableFile | undefined;
     try {
       file = tablefile.openTable(tablePath);
@@ -180,23 +206,29 @@ export function createPublisher({
   }
 
   /** Another server has come and gone since the table was read. */
-  function hasMoved({ file, header }: Extract<Prepared, { kind: "last" }>): boolean {
+  function hasMoved({ file, header }: LastTable): boolean {
     return tablefile.inodeAt(tablePath) !== file.inode || !tablefile.readHeader(file).equals(header);
   }
 
-  function goOn({ file, changedSets, dropped }: Extract<Prepared, { kind: "last" }>): void {
-    published = file;
+  function goOn({ file, changedSets, dropped }: LastTable): void {
+    published = { ...file, hasSets: true };
     log.tableContinued(wasm.usedCount(), dropped);
-    attempt(file, tablefile.restoreMode);
+    attempt(published, tablefile.restoreMode);
     for (const at of changedSets) writeSet(at);
     beat();
   }
 
-  function putInPlace({ file, aside, setAside }: Extract<Prepared, { kind: "new" }>): void {
+  function putInPlace(ready: NewTable | NoTable): void {
+    if (ready.kind === "none") {
+      goWithout(ready.reason);
+      return;
+    }
+    const { file, aside, setAside, reason } = ready;
     if (setAside !== undefined) log.tableSetAside(setAside);
+    if (reason !== undefined) log.tableNotPublished(reason);
     try {
       setHeartbeat();
-      tablefile.writeHeader(file.descriptor, image);
+      tablefile.writeHeader(file.descriptor, file.hasSets ? image : tablefile.headerAlone(image));
       tablefile.replaceTable(tablePath, aside);
       published = file;
     } catch (error) {
@@ -207,12 +239,12 @@ export function createPublisher({
   }
 
   /** What an older server left must go: clients would take its old heartbeat for a dead server. */
-  function goWithout(reason: string | undefined): void {
+  function goWithout(reason: string): void {
     try {
       tablefile.removeTable(tablePath);
-      if (reason !== undefined) log.tableNotPublished(reason);
+      log.tableNotPublished(reason);
     } catch (error) {
-      log.tableNotPublished(`${reason ?? "it is off"}; the last one cannot be removed: ${(error as Error).message}`);
+      log.tableNotPublished(`${reason}; the last one cannot be removed: ${(error as Error).message}`);
     }
   }
 
@@ -240,22 +272,23 @@ export function createPublisher({
   }
 
   function writeSet(at: number): void {
-    if (published === undefined) return;
+    if (!published?.hasSets) return;
     counters.published++;
     attempt(published, (descriptor) => tablefile.write(descriptor, image, at, SET_BYTES));
   }
 
   /** After a write that failed, clients may have an older answer than the server: it is the last one. */
-  function attempt(file: tablefile.TableFile, write: (descriptor: number, image: Buffer) => void): void {
+  function attempt(file: Published, write: (descriptor: number, image: Buffer) => void): void {
     try {
       write(file.descriptor, image);
     } catch (error) {
-      clearInterval(heartbeat);
       published = undefined;
       counters.publishFailures++;
       log.tableNotPublished((error as Error).message);
       tablefile.retireAndClose(file);
       takeAway(file);
+      if (file.hasSets && isInPlace()) putInPlace(makeHeader());
+      if (published === undefined) clearInterval(heartbeat);
     }
   }
 

@@ -5,8 +5,10 @@ import {
   RECORD_DATA_COUNT,
   RECORD_DATA_OFFSET,
   RECORD_EXPIRES_AT_MS,
+  RECORD_FLAGS,
   RECORD_LENGTH,
   RECORD_NAMES,
+  RECORD_NONCE,
   RECORD_OUTCOME,
   RECORD_REFRESH_AT_MS,
   RECORD_TTL_SECONDS,
@@ -59,6 +61,15 @@ export function addressesOf(record: Uint8Array): string[] {
 /** A record whose ttl is cut down to `seconds`; for one that is not settled yet. */
 export function limitTtl(record: Uint8Array, seconds: number): void {
   view(record).setUint32(RECORD_TTL_SECONDS, Math.min(ttlOf(record), seconds), true);
+}
+
+/** RECORD_FLAG_* bits; for one that is not sealed yet. */
+export function setFlags(record: Uint8Array, flags: number): void {
+  view(record).setUint16(RECORD_FLAGS, flags, true);
+}
+
+export function flagsOf(record: Uint8Array): number {
+  return view(record).getUint16(RECORD_FLAGS, true);
 }
 
 /** A copy of the record at the start of `from`. */

@@ -1,13 +1,13 @@
 // A question's way to its record: the cache, else an equal question that is already under way, else the upstreams; and where
 // these fail or are late, the record whose time has passed (RFC 8767).
-import { OUTCOME_TEMPORARY, OUTCOME_UNFIT } from "../assembly/layout.ts";
+import { OUTCOME_TEMPORARY, OUTCOME_UNFIT, RECORD_FLAG_FIXED_ORDER, RECORD_FLAG_SILENT } from "../assembly/layout.ts";
 import type { Cache, Held, Question } from "./cache.ts";
 import { nowMs } from "./clock.ts";
 import type { Counters } from "./counters.ts";
-import { createFailures } from "./failures.ts";
+import { createFailures, type Failure } from "./failures.ts";
 import type { Log } from "./log.ts";
 import { createRateCap } from "./ratecap.ts";
-import { outcomeOf, refreshAtMsOf } from "./record.ts";
+import { outcomeOf, refreshAtMsOf, setFlags } from "./record.ts";
 import { createRecovery } from "./recovery.ts";
 import type { Standstill } from "./standstill.ts";
 import { typeName } from "./upstream/query.ts";
@@ -70,12 +70,12 @@ export function createResolver(options: ResolverOptions): Resolver {
     const now = nowMs();
     const key = keyOf(question);
     if (view.isBypassed) return cache.bare(question, OUTCOME_UNFIT, now);
-    const hasFailed = failures.has(key, now);
-    const stale = hasFailed || view.isDown() ? giveStale(question, view) : undefined;
+    const failure = failures.get(key, now);
+    const stale = failure !== undefined || view.isDown() ? giveStale(question, view) : undefined;
     if (stale !== undefined) return stale;
     let underWay = inFlight.get(key);
     if (underWay !== undefined) counters.joined++;
-    else if (hasFailed) return cache.bare(question, OUTCOME_TEMPORARY, now);
+    else if (failure !== undefined) return failed(question, failure);
     else if (inFlight.size >= IN_FLIGHT_MAX) {
       counters.refusedBusy++;
       return cache.bare(question, OUTCOME_UNFIT, now);
@@ -128,7 +128,7 @@ export function createResolver(options: ResolverOptions): Resolver {
   /** In the background; undefined where that may not be now. */
   function askAnew(question: Question, view: View): Promise<Uint8Array> | undefined {
     const key = keyOf(question);
-    if (inFlight.has(key) || failures.has(key, nowMs())) return undefined;
+    if (inFlight.has(key) || failures.get(key, nowMs()) !== undefined) return undefined;
     if (inFlight.size >= IN_FLIGHT_MAX || !mayRefresh(nowMs())) {
       counters.refreshesRefused++;
       return undefined;
@@ -157,6 +157,7 @@ export function createResolver(options: ResolverOptions): Resolver {
     const standstills = standstill.count();
     const asked = await view.ask(question);
     if ("record" in asked) {
+      if (view.hasFixedOrder) setFlags(asked.record, RECORD_FLAG_FIXED_ORDER);
       const isOfNow = generation === view.generation() && standstills === standstill.count(); // or of another view
       const limits = isOfNow ? view.limits : KEPT_FOR_NOTHING;
       return cache.keep(asked.record, nowMs(), view.usualMs(), limits);
@@ -164,8 +165,13 @@ export function createResolver(options: ResolverOptions): Resolver {
     counters.failures++;
     log.questionFailed(question.name, typeName(question.type), asked.failure);
     if (asked.isOwnLack) return cache.bare(question, OUTCOME_UNFIT, nowMs()); // libc may do better in its own process
-    failures.add(key, nowMs());
-    return cache.bare(question, OUTCOME_TEMPORARY, nowMs());
+    failures.add(key, asked, nowMs());
+    return failed(question, asked);
+  }
+
+  /** glibc goes on with its search list after a server's failure, and not after silence: so the client has to know. */
+  function failed(question: Question, { isSilence }: Failure): Uint8Array {
+    return cache.bare(question, OUTCOME_TEMPORARY, nowMs(), isSilence ? RECORD_FLAG_SILENT : 0);
   }
 
   function viewOf({ name }: Question): View {

@@ -13,6 +13,8 @@ export interface Rule {
   readonly maxNegativeTtlSeconds?: number;
   /** Seconds past expiry; 0 is off. */
   readonly staleSeconds?: number;
+  /** Addresses are given out in the order in which they came. */
+  readonly hasFixedOrder?: true;
   /** The names are left to the application's libc. */
   readonly bypass: boolean;
 }
@@ -39,6 +41,7 @@ const WORDS: Readonly<Record<string, Value<unknown> & { readonly field: Field }>
   "max-ttl": { field: "maxTtlSeconds", ...MAX_TTL },
   negative: { field: "maxNegativeTtlSeconds", ...MAX_NEGATIVE_TTL },
   stale: { field: "staleSeconds", ...STALE },
+  order: { field: "hasFixedOrder", accepted: "order=fixed", read: (text) => (text === "fixed" ? true : undefined) },
 };
 const BYPASS = "bypass";
 const WORDS_ACCEPTED = `${Object.keys(WORDS)
@@ -103,12 +106,13 @@ function afterDot(name: string, from: number): number | undefined {
 
 function effectsOf(rule: Rule | undefined): string {
   if (rule === undefined) return "";
-  const { upstreams, minTtlSeconds, maxTtlSeconds, maxNegativeTtlSeconds, bypass } = rule;
+  const { upstreams, minTtlSeconds, maxTtlSeconds, maxNegativeTtlSeconds, hasFixedOrder, bypass } = rule;
   const effects = [
     upstreams && `upstream=${upstreams.map(upstreamText).join(",")}`,
     minTtlSeconds !== undefined && `min-ttl=${minTtlSeconds}`,
     maxTtlSeconds !== undefined && `max-ttl=${maxTtlSeconds}`,
     maxNegativeTtlSeconds !== undefined && `negative=${maxNegativeTtlSeconds}`,
+    hasFixedOrder && "order=fixed",
     bypass && BYPASS,
   ];
   return effects.map((effect) => (effect ? ` ${effect}` : "")).join("");

@@ -19,9 +19,9 @@ import { createConnect } from "./upstream/connect.ts";
 import { createExchange } from "./upstream/exchange.ts";
 import { createGroup } from "./upstream/group.ts";
 import { createUsage } from "./usage.ts";
-import { viewText } from "./view.ts";
+import { tableView } from "./view.ts";
 import { createViews } from "./views.ts";
-import { loadWasm, type Wasm } from "./wasm.ts";
+import { loadWasm, type TableView, type Wasm } from "./wasm.ts";
 import { createWheel } from "./wheel.ts";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
@@ -31,11 +31,11 @@ async function start(): Promise<void> {
   const config = readConfig(process.env, () => nameserversAt(RESOLV_CONF));
   const log = createLog(config.logLevel);
   const counters = createCounters();
-  let viewName = viewText(config.upstreams, config.rules);
+  let view = tableView(config.upstreams, config.rules);
 
   const library = readLibrary(HERE, process.arch);
   const hosts = config.upstreams.map(({ host }) => host);
-  const wasm = loadTable(config, viewName);
+  const wasm = loadTable(config, view);
   const directory = openDirectory(config.directory, log);
   const standstill = createStandstill(forget);
   const publishing = { isOn: config.sharedTable, realMsAt: standstill.realMsAt };
@@ -63,11 +63,11 @@ async function start(): Promise<void> {
     const upstreams = hosts.map(nameserver);
     log.upstreamsChanged(upstreams.map(upstreamText));
     views.replaceUpstreams(upstreams);
-    const next = viewText(upstreams, config.rules);
-    if (next === viewName) return;
-    viewName = next;
+    const next = tableView(upstreams, config.rules);
+    if (next.upstreams === view.upstreams) return;
+    view = next;
     cache.forgetLong();
-    publisher.renew(next);
+    publisher.renew(view);
   }
 
   /** Nobody knows any more how old anything is. */
@@ -75,7 +75,7 @@ async function start(): Promise<void> {
     log.stoodStill(Math.round(lostMs / 1000));
     resolver.forget();
     cache.forgetLong();
-    publisher.renew(viewName);
+    publisher.renew(view);
   }
 
   async function stop(signal: NodeJS.Signals): Promise<void> {
@@ -111,9 +111,9 @@ async function start(): Promise<void> {
   log.listening(directory.socketPath, config.upstreams.map(upstreamText), config.entries);
 }
 
-function loadTable(config: Config, viewName: string): Wasm {
+function loadTable(config: Config, view: TableView): Wasm {
   try {
-    return loadWasm({ ...config, upstreams: viewName });
+    return loadWasm({ ...config, ...view });
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     throw new ConfigError(`DNS_CACHE_ENTRIES: '${config.entries}' cannot be used: ${error.message}`);

@@ -7,6 +7,7 @@ import {
   HEADER_BOOT_ID,
   HEADER_BYTES,
   HEADER_EPOCH,
+  HEADER_FLAGS,
   HEADER_HEADER_BYTES,
   HEADER_HEARTBEAT_MS,
   HEADER_LAYOUT_VERSION,
@@ -34,8 +35,9 @@ export interface TableFile {
 const TABLE_MODE = 0o644;
 const CHUNK_BYTES = 4 * 1024 * 1024;
 const STATE_BYTES = 4;
+const FLAGS_BYTES = 4;
 const TIME_BYTES = 8;
-const HEARTBEAT_BYTES = HEADER_REAL_MS + TIME_BYTES - HEADER_HEARTBEAT_MS; // both its times in one write
+const HEARTBEAT_BYTES = HEADER_REAL_MS + TIME_BYTES - HEADER_HEARTBEAT_MS; // both its times in one write, and the flags
 
 // What must be as in our own header, and what it means where it is not; the first that differs is the reason.
 const SAME: ReadonlyArray<readonly [at: number, bytes: number, reason: string]> = [
@@ -50,8 +52,9 @@ const SAME: ReadonlyArray<readonly [at: number, bytes: number, reason: string]> 
   [HEADER_UPSTREAMS, 2 + UPSTREAMS_BYTES_MAX, "its answers are of other upstreams"],
   [HEADER_STATE, STATE_BYTES, "it is retired"],
 ];
-/** Each table's own. */
+/** Each table's own; the flags are a server's, who writes them with its first heartbeat. */
 const OWN: ReadonlyArray<readonly [at: number, bytes: number]> = [
+  [HEADER_FLAGS, FLAGS_BYTES],
   [HEADER_SEED_A, SEEDS_BYTES],
   [HEADER_EPOCH, EPOCH_BYTES],
   [HEADER_HEARTBEAT_MS, TIME_BYTES],
@@ -162,6 +165,13 @@ export function writeHeader(descriptor: number, image: Buffer): void {
 
 export function writeHeartbeat(descriptor: number, image: Buffer): void {
   write(descriptor, image, HEADER_HEARTBEAT_MS, HEARTBEAT_BYTES);
+}
+
+/** The header page of a table without sets: it says whom the server asks, and that it lives, and holds no name. */
+export function headerAlone(image: Buffer): Buffer {
+  const header = Buffer.from(image.subarray(0, HEADER_BYTES));
+  header.writeUInt32LE(0, HEADER_SET_COUNT);
+  return header;
 }
 
 /** Tells whoever has the file mapped that nothing in it counts any more. */

@@ -1,9 +1,16 @@
-// The name of the server's view of DNS, for the table's header: a server that starts goes on with a table of the same view
-// only, since the answers of another's upstreams or rules may be others.
+// The server's view of DNS, for the table's header: its name, since a server that starts goes on with a table of the same
+// view only, and whom it asks, since clients take its word for final only where they would have asked the same.
 import { createHash } from "node:crypto";
-import { UPSTREAMS_BYTES_MAX } from "../assembly/layout.ts";
+import { SERVERS_MAX, UPSTREAMS_BYTES_MAX } from "../assembly/layout.ts";
 import { createRules, type Rule } from "./rules.ts";
-import { type UpstreamAddress, upstreamText } from "./upstream/address.ts";
+import { addressBytes, isAtOwnPort, type UpstreamAddress, upstreamText } from "./upstream/address.ts";
+import type { TableView } from "./wasm.ts";
+
+const NOBODY_OR_OF_A_LINK = /^(0{20}(0000|ffff)0{8}|fe[89ab].*)$/; // another server on each machine, on each link
+
+export function tableView(upstreams: readonly UpstreamAddress[], rules: readonly Rule[]): TableView {
+  return { upstreams: viewText(upstreams, rules), servers: namedServers(upstreams) };
+}
 
 /** The same for the same servers in another order. Printable ASCII of at most UPSTREAMS_BYTES_MAX bytes; what cannot be shown whole ends with the SHA-256 of the whole. */
 export function viewText(upstreams: readonly UpstreamAddress[], rules: readonly Rule[]): string {
@@ -13,4 +20,11 @@ export function viewText(upstreams: readonly UpstreamAddress[], rules: readonly 
   if (shown === whole && whole.length <= UPSTREAMS_BYTES_MAX) return whole;
   const ending = `... sha256 ${createHash("sha256").update(whole).digest("hex")}`;
   return shown.slice(0, UPSTREAMS_BYTES_MAX - ending.length) + ending;
+}
+
+/** The servers that a container's resolv.conf may name as well, 16 bytes each; the same for the same in another order. */
+export function namedServers(upstreams: readonly UpstreamAddress[]): Buffer {
+  const addresses = upstreams.filter(isAtOwnPort).map(({ host }) => addressBytes(host).toString("hex"));
+  const named = new Set(addresses.filter((address) => !NOBODY_OR_OF_A_LINK.test(address)));
+  return Buffer.from([...named].sort().slice(0, SERVERS_MAX).join(""), "hex");
 }

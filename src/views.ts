@@ -9,6 +9,7 @@ export interface View extends Pick<Group, "ask" | "isDown" | "usualMs" | "genera
   readonly isBypassed: boolean;
   readonly limits: TtlLimits;
   readonly staleSeconds: number;
+  readonly hasFixedOrder: boolean;
 }
 
 export interface Views {
@@ -42,6 +43,7 @@ export function createViews({ rules, createGroup, ...global }: ViewsOptions): Vi
       isBypassed: rule.bypass ?? false,
       limits: { minTtlSeconds, maxTtlSeconds, maxNegativeTtlSeconds },
       staleSeconds,
+      hasFixedOrder: rule.hasFixedOrder ?? false,
     };
   }
 

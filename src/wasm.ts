@@ -13,11 +13,17 @@ import {
   HEADER_BOOT_ID,
   HEADER_BYTES,
   HEADER_EPOCH,
+  HEADER_FLAG_DENIALS_FINAL,
+  HEADER_FLAGS,
   HEADER_SEED_A,
+  HEADER_SERVER_COUNT,
+  HEADER_SERVERS,
   HEADER_UPSTREAMS,
   IMAGE_AT,
   SEEDS_BYTES,
+  SERVER_BYTES,
   SERVER_COOKIE_BYTES_MAX,
+  SERVERS_MAX,
   SET_BYTES,
   SIDE_BYTES,
   UPSTREAMS_BYTES_MAX,
@@ -31,9 +37,18 @@ export interface TtlLimits {
   maxNegativeTtlSeconds: number;
 }
 
-export interface TableOptions extends TtlLimits {
-  entries: number;
+/** The server's view of DNS, as the header tells it. */
+export interface TableView {
+  /** Its name. */
   upstreams: string;
+  /** Addresses of 16 bytes: those whose denials a client takes for final when it asks the same. */
+  servers?: Uint8Array;
+}
+
+export interface TableOptions extends TtlLimits, TableView {
+  entries: number;
+  /** Of all clients, whom they may ask. */
+  denialsAreFinal?: boolean;
   /** Fills the hash's seeds, the epoch and the nonces; tests give a fixed one. */
   random?: (bytes: Uint8Array) => unknown;
 }
@@ -122,6 +137,9 @@ export function loadWasm(options: TableOptions, path = besideBundle()): Wasm {
   if (!exports.create(options.entries, options.maxTtlSeconds, options.maxNegativeTtlSeconds)) {
     throw new Error("the Wasm memory is too small for the table");
   }
+  const image = region("IMAGE", exports.imageBytes() >>> 0);
+  writeView(image, options);
+  image.writeUInt32LE(options.denialsAreFinal ? HEADER_FLAG_DENIALS_FINAL : 0, HEADER_FLAGS);
   const { read, seal, makeBare, insert, peek, open, rewrite, isInReach, extend, remove, find, hitsOf, use, check } =
     exports;
   const { takeOver, adopt, setHeartbeat, setState } = exports;
@@ -150,7 +168,7 @@ export function loadWasm(options: TableOptions, path = besideBundle()): Wasm {
     setHeartbeat,
     setState,
     ...(check && { check }),
-    image: region("IMAGE", exports.imageBytes() >>> 0),
+    image,
     setCount,
     message: region("MESSAGE", MESSAGE_REGION_BYTES),
     query: region("QUERY", NAME_REGION_BYTES),
@@ -176,13 +194,15 @@ function fillSetup(setup: Buffer, options: TableOptions): void {
   random(setup.subarray(HEADER_EPOCH, HEADER_EPOCH + EPOCH_BYTES));
   const bootId = readFileSync("/proc/sys/kernel/random/boot_id", "latin1").replace(/[^0-9a-f]/g, "");
   setup.write(bootId, HEADER_BOOT_ID, BOOT_ID_BYTES, "hex");
-  writeUpstreams(setup, options.upstreams);
 }
 
 /** Into a header page. */
-export function writeUpstreams(header: Buffer, text: string): void {
+export function writeView(header: Buffer, { upstreams, servers = new Uint8Array() }: TableView): void {
   header.fill(0, HEADER_UPSTREAMS, HEADER_UPSTREAMS + 2 + UPSTREAMS_BYTES_MAX);
-  header.writeUInt16LE(header.write(text, HEADER_UPSTREAMS + 2, UPSTREAMS_BYTES_MAX, "latin1"), HEADER_UPSTREAMS);
+  header.fill(0, HEADER_SERVERS, HEADER_SERVERS + SERVERS_MAX * SERVER_BYTES);
+  header.set(servers, HEADER_SERVERS);
+  header.writeUInt32LE(servers.length / SERVER_BYTES, HEADER_SERVER_COUNT);
+  header.writeUInt16LE(header.write(upstreams, HEADER_UPSTREAMS + 2, UPSTREAMS_BYTES_MAX, "latin1"), HEADER_UPSTREAMS);
 }
 
 /** One for each write of a slot, in two halves: never foreseen by anybody and never 0 (assembly/mask.ts). */

@@ -13,6 +13,7 @@ export interface UpstreamAddress {
 
 const DNS_PORT = 53;
 const PORTS = { udp: DNS_PORT, tcp: DNS_PORT, tls: 853, https: 443 }; // RFC 7858 section 3.1, RFC 8484 section 8.1
+const MAPPED_PREFIX = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff]; // RFC 4291 section 2.5.5.2
 const HTTPS_PATH = "/dns-query"; // RFC 8484 names none, all use this one
 const NAME_BYTES_MAX = 253;
 const TEXT = /^(?:(tcp|tls|https):\/\/)?([^/#]*)(\/[^#]*)?(?:#(.*))?$/;
@@ -51,6 +52,27 @@ export function upstreamAddress(text: string): UpstreamAddress | undefined {
 /** `udp 1.1.1.1:53`, `https 8.8.8.8:443/dns-query#dns.google`, for logs and for the table's header: different for each. */
 export function upstreamText({ transport, host, port, name, path = "" }: UpstreamAddress): string {
   return `${transport} ${hostText(host)}:${port}${path}${name === undefined ? "" : `#${name}`}`;
+}
+
+/** Whether a resolv.conf that names this address means the same server. */
+export function isAtOwnPort({ transport, port }: UpstreamAddress): boolean {
+  return port === PORTS[transport];
+}
+
+/** 16 bytes, IPv4 mapped; a scope is left out. */
+export function addressBytes(host: string): Buffer {
+  const [address = ""] = host.split("%");
+  if (net.isIPv4(address)) return Buffer.from([...MAPPED_PREFIX, ...address.split(".").map(Number)]);
+  const [head = "", tail = ""] = new URL(`http://[${address}]`).hostname.slice(1, -1).split("::"); // hexadecimal only
+  const [front, back] = [head, tail].map((groups) => groups.split(":").filter((group) => group !== ""));
+  const between = Array<string>(8 - (front as string[]).length - (back as string[]).length).fill("0");
+  return Buffer.from(
+    [front, between, back]
+      .flat()
+      .map((group) => (group as string).padStart(4, "0"))
+      .join(""),
+    "hex",
+  );
 }
 
 /** As it stands before a port. */

@@ -11,6 +11,8 @@ export type Asked =
   | { readonly record: Uint8Array }
   | {
       readonly failure: string;
+      /** No server has replied at all. */
+      readonly isSilence: boolean;
       /** Nothing was learned of the name, since this machine lacks descriptors or memory. */
       readonly isOwnLack: boolean;
     };
@@ -47,6 +49,7 @@ export function createAsk({ order, due, timeoutMs, exchange, wheel, counters }: 
       const failed = new Map<Server, string>();
       let turns = 0; // servers that have been waited for, again where they were again
       let hasEnded = false;
+      let isSilence = true;
       let isOwnLack = false;
       let stopWaiting: () => void = () => undefined;
       const stopDeadline = wheel.after(timeoutMs, fail);
@@ -103,6 +106,7 @@ export function createAsk({ order, due, timeoutMs, exchange, wheel, counters }: 
           return;
         }
         failed.set(server, ending.failed);
+        isSilence &&= ending.isSilence === true;
         isOwnLack ||= ending.isOwnLack === true;
         const isWaitedFor = servers[(turns - 1) % servers.length] === server;
         if (isWaitedFor || hasNoWay()) next();
@@ -110,7 +114,7 @@ export function createAsk({ order, due, timeoutMs, exchange, wheel, counters }: 
 
       function fail(): void {
         const reasons = servers.map((server) => `${server.text}: ${failed.get(server) ?? "no reply in time"}`);
-        finish({ failure: reasons.join("; "), isOwnLack });
+        finish({ failure: reasons.join("; "), isSilence, isOwnLack });
       }
 
       function finish(asked: Asked): void {

@@ -14,6 +14,8 @@ export type Ending =
   | { readonly record: Uint8Array }
   | {
       readonly failed: string;
+      /** Nothing has come from it, so it cannot be reached. */
+      readonly isSilence?: boolean;
       /** It is this machine that lacks something: descriptors, memory. */
       readonly isOwnLack?: boolean;
     };
@@ -50,6 +52,7 @@ export function createExchange({ readReply, counters, log }: ExchangeOptions): E
     const { health, dialect } = server;
     const { transport } = server.address;
     let steps = 0;
+    let hasReplied = false;
     let takeBack: () => void;
     take({ way: "main", ...(isLate && dialect.mayLoseEdns() && { because: "edns-lost" }) });
     return () => takeBack();
@@ -71,6 +74,7 @@ export function createExchange({ readReply, counters, log }: ExchangeOptions): E
             counters.repliesForeign++;
             return false;
           }
+          hasReplied = true;
           health.replied(sentAtMs, nowMs());
           heed(reply, step, form);
           return true;
@@ -145,7 +149,7 @@ export function createExchange({ readReply, counters, log }: ExchangeOptions): E
         take({ way: "main" });
       } else {
         if (way === "main" && !isOwnLack && health.refused(nowMs())) log.upstreamUnreachable(server.text, message);
-        ended({ failed: code ?? message, isOwnLack });
+        ended({ failed: code ?? message, isSilence: !hasReplied, isOwnLack });
       }
     }
   };

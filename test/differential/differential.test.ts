@@ -68,6 +68,7 @@ async function startCache(more: Record<string, string>): Promise<CacheServer> {
   const process = startServer({
     DNS_CACHE_DIR: directory,
     DNS_CACHE_UPSTREAMS: `127.0.0.1:${upstream.port}`,
+    DNS_CACHE_DENIALS: "final", // the nameserver that libc asks says the same
     DNS_CACHE_MAX_NEGATIVE_TTL: String(NEGATIVE_SECONDS),
     DNS_CACHE_LOG_LEVEL: "debug",
     ...more,

@@ -33,14 +33,6 @@ const EXPLANATIONS: readonly Explanation[] = [
       /entry 192\.0\.2\.1 /.test(preloaded),
   },
   {
-    reason: "a candidate of the search list that fails for a moment ends the search; glibc goes on after it",
-    covers: ({ environment, libc, alone, preloaded }) =>
-      environment.startsWith("a server that fails") &&
-      libc === "glibc" &&
-      /192\.0\.2\.30|returns -2/.test(alone) &&
-      FAILS_FOR_A_MOMENT.test(preloaded),
-  },
-  {
     reason: "a loop of aliases and a FORMERR are failures for a moment, and not the lack of a name",
     covers: ({ alone, preloaded }) =>
       / (about|round|x\.formerr)\.example/.test(alone) &&

@@ -18,7 +18,7 @@ import { buildClient, buildProgram, CLIENT, CLIENT_ARM64 } from "../support/prog
 import { type Sandbox, sandbox, sandboxMissing } from "../support/sandbox.ts";
 import { answersFrom, type ScriptedServer, scriptedServer } from "../support/scriptedServer.ts";
 import { sealedRecord } from "../support/serverFrames.ts";
-import { type TableEntry, TableFile, tableBytes } from "../support/tableFile.ts";
+import { beatingHeader, type TableEntry, TableFile, tableBytes } from "../support/tableFile.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const PLAIN_FLAGS = ["-D_GNU_SOURCE", `-I${root}/shim`];
@@ -146,6 +146,7 @@ describe.skipIf(missing)(`client.so for arm64${missing ? ` (skipped: ${missing})
   describe("beside this machine's", () => {
     let box: Sandbox;
     let server: ScriptedServer;
+    let header: ReturnType<typeof beatingHeader>;
 
     const chain = ["web.example", "a.rather.long.name.for.a.host.example"];
     const V4_NAMES = Array.from({ length: 30 }, (_, i) => `n${i}.example`);
@@ -172,8 +173,10 @@ describe.skipIf(missing)(`client.so for arm64${missing ? ` (skipped: ${missing})
           "no-data.example": { a: layout.OUTCOME_NO_DATA, aaaa: layout.OUTCOME_NO_DATA },
         }),
       );
+      header = beatingHeader(server.directory);
     });
     afterAll(async () => {
+      header?.close();
       await server?.close();
       await box?.close();
     });
@@ -200,8 +203,8 @@ describe.skipIf(missing)(`client.so for arm64${missing ? ` (skipped: ${missing})
         { name: "gone.example", outcome: layout.OUTCOME_NO_NAME },
         { name: "gone.example", type: "AAAA", outcome: layout.OUTCOME_NO_NAME },
       ];
-      const path = join(server.directory, "cache.table");
-      const table = new TableFile(path, tableBytes(entries));
+      header.close();
+      const table = new TableFile(join(server.directory, "cache.table"), tableBytes(entries));
       const beating = setInterval(() => table.beat(), 100);
       const { stdout, asked } = await compare(["both.example", "BOTH.Example.", "gone.example"]);
       expect(stdout).toContain("address 192.0.2.1");
@@ -209,7 +212,7 @@ describe.skipIf(missing)(`client.so for arm64${missing ? ` (skipped: ${missing})
       expect(asked).toBe(0);
       clearInterval(beating);
       table.close();
-      rmSync(path);
+      header = beatingHeader(server.directory);
     });
 
     it("gives the same from the server", async () => {

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { buildProgram, CLIENT, muslMissing } from "../support/programs.ts";
 import { type Sandbox, sandbox, sandboxMissing } from "../support/sandbox.ts";
 import { answersFrom, type ScriptedServer, scriptedServer } from "../support/scriptedServer.ts";
+import { beatingHeader } from "../support/tableFile.ts";
 import { INSTRUMENTED_FLAGS } from "./flags.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -23,6 +24,7 @@ const PLAIN = "nameserver 192.0.2.200\n";
 const missing = sandboxMissing();
 let box: Sandbox;
 let server: ScriptedServer;
+let header: ReturnType<typeof beatingHeader> | undefined;
 
 beforeAll(async () => {
   if (missing) return;
@@ -32,8 +34,10 @@ beforeAll(async () => {
     await box.startModule(`${root}/test/support/zoneUpstream.ts`, [host, zone], { ready: /ready/ });
   }
   server = await scriptedServer(answersFrom(Object.fromEntries(NAMES.map((name) => [name, { a: [CACHE] }]))));
+  header = beatingHeader(server.directory);
 });
 afterAll(async () => {
+  header?.close();
   await server?.close();
   await box?.close();
 });

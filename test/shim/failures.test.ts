@@ -15,6 +15,7 @@ import {
   staysSilent,
 } from "../support/scriptedServer.ts";
 import { answerFrame, frame, pendingFrame, refusedFrame, sealedRecord } from "../support/serverFrames.ts";
+import { beatingHeader } from "../support/tableFile.ts";
 import { ANY_CLOCK } from "./flags.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -87,12 +88,14 @@ for (const libc of ["glibc", "musl"] as const) {
     });
 
     it("a failure for a moment is not told as the lack of a name", async () => {
+      const header = beatingHeader(server.directory);
       const again = ["-3"];
       for (const other of [OUTCOME_TEMPORARY, OUTCOME_NO_NAME, OUTCOME_NO_DATA]) {
         expect(await ends(OUTCOME_TEMPORARY, other), String(other)).toEqual(again);
         expect(await ends(other, OUTCOME_TEMPORARY), String(other)).toEqual(again);
       }
       expect(await ends(OUTCOME_NO_NAME, OUTCOME_NO_NAME)).toEqual(["-2"]);
+      header.close();
     });
 
     it("a silent server is waited for once, and libc answers", async () => {

@@ -6,7 +6,7 @@ import type { Zone } from "../../demo/upstream.ts";
 import { buildProgram, CLIENT, muslMissing, toolMissing } from "../support/programs.ts";
 import { type Sandbox, sandbox, sandboxMissing } from "../support/sandbox.ts";
 import { answersFrom, type Entry, type ScriptedServer, scriptedServer } from "../support/scriptedServer.ts";
-import { type TableEntry, TableFile, tableBytes } from "../support/tableFile.ts";
+import { beatingHeader, type TableEntry, TableFile, tableBytes } from "../support/tableFile.ts";
 import { INSTRUMENTED_FLAGS } from "./flags.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -112,6 +112,7 @@ for (const libc of ["glibc", "musl"] as const) {
 
     let box: Sandbox;
     let server: ScriptedServer;
+    let header: ReturnType<typeof beatingHeader>;
     beforeAll(async () => {
       box = await sandbox({
         addresses: ["192.0.2.200/24", "2001:db8::200/64"],
@@ -121,8 +122,10 @@ for (const libc of ["glibc", "musl"] as const) {
       const args = ["192.0.2.200", JSON.stringify(ZONE)];
       await box.startModule(`${root}/test/support/zoneUpstream.ts`, args, { ready: /ready/ });
       server = await scriptedServer(answersFrom(LEARNED));
+      header = beatingHeader(server.directory);
     });
     afterAll(async () => {
+      header?.close();
       await server?.close();
       await box?.close();
     });
@@ -222,6 +225,7 @@ for (const libc of ["glibc", "musl"] as const) {
 
     let box: Sandbox;
     let server: ScriptedServer;
+    let header: ReturnType<typeof beatingHeader>;
     beforeAll(async () => {
       box = await sandbox({ addresses: ["192.0.2.200/32", "127.0.0.11/8"] });
       const zone = (name: string) => Object.fromEntries(ALL.map((address) => [questionOf(address), { PTR: [name] }]));
@@ -232,8 +236,10 @@ for (const libc of ["glibc", "musl"] as const) {
       }
       const known = ALL.map((address) => [questionOf(address), { ptr: ["cache.example"] }]);
       server = await scriptedServer(answersFrom(Object.fromEntries(known)));
+      header = beatingHeader(server.directory);
     });
     afterAll(async () => {
+      header?.close();
       await server?.close();
       await box?.close();
     });

@@ -1,6 +1,8 @@
 // The search list in client.so: what it makes of candidates that the table holds is what the server makes of them, and
 // that is libc's rule (test/differential), but for a candidate that failed for a moment.
+import { mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import * as layout from "../../assembly/layout.ts";
 import { type Found, search } from "../../src/search.ts";
@@ -8,10 +10,11 @@ import { buildProgram, CLIENT, muslMissing } from "../support/programs.ts";
 import { type Sandbox, sandbox, sandboxMissing } from "../support/sandbox.ts";
 import { type ScriptedServer, scriptedServer } from "../support/scriptedServer.ts";
 import { answerFrame, type RecordOptions, sealedRecord } from "../support/serverFrames.ts";
-import { TableFile, tableBytes } from "../support/tableFile.ts";
+import { beatingHeader, TableFile, tableBytes } from "../support/tableFile.ts";
 
 const DOMAINS = ["one.example", "Two.example"];
 const NAMESERVER = "nameserver 192.0.2.200\n"; // nobody is there: an answer of libc's would be a temporary failure
+const OWN_NAMESERVER = "192.0.2.201";
 
 const OUTCOMES: Record<string, (type: "A" | "AAAA") => Partial<RecordOptions>> = {
   data: (type) => ({ addresses: [type === "A" ? "192.0.2.1" : "2001:db8::1"] }),
@@ -25,11 +28,15 @@ const KINDS = Object.keys(OUTCOMES);
 /** Three candidates each: `a-b-c` stands for what they come to in the order of the search. */
 const NAMES = KINDS.flatMap((a) => KINDS.flatMap((b) => KINDS.map((c) => `${a}-${b}-${c}`)));
 
+const root = fileURLToPath(new URL("../..", import.meta.url));
 const missing = sandboxMissing();
 let box: Sandbox;
 let server: ScriptedServer;
 let table: TableFile | undefined;
-let broken = "";
+let elsewhere: string; // a directory of the same server without a table
+let header: ReturnType<typeof beatingHeader>;
+let beating: NodeJS.Timeout;
+let broken: { candidate: string; flags: number } | undefined;
 
 /** What a candidate comes to, by the place it has in the search for its name. */
 function recordOf(candidate: string, type: "A" | "AAAA", asIsFirst: boolean): Buffer {
@@ -37,13 +44,14 @@ function recordOf(candidate: string, type: "A" | "AAAA", asIsFirst: boolean): Bu
   const places = [...DOMAINS.map((text) => text.toLowerCase()), undefined];
   const at = asIsFirst ? [undefined, ...places.slice(0, -1)].indexOf(domain) : places.indexOf(domain);
   const kind = name.split("-")[at] as string;
-  if (candidate === broken) return sealedRecord({ name: candidate, type, outcome: layout.OUTCOME_TEMPORARY });
+  if (candidate === broken?.candidate)
+    return sealedRecord({ name: candidate, type, outcome: layout.OUTCOME_TEMPORARY, flags: broken.flags });
   return sealedRecord({ name: candidate, type, ...OUTCOMES[kind]?.(type) });
 }
 
 beforeAll(async () => {
   if (missing) return;
-  box = await sandbox({ addresses: ["192.0.2.200/32", "2001:db8::200/64"] });
+  box = await sandbox({ addresses: ["192.0.2.200/32", `${OWN_NAMESERVER}/32`, "2001:db8::200/64"] });
   server = await scriptedServer(({ families, search: bits, names }, socket) => {
     const rule = {
       asIsFirst: (bits & layout.SEARCH_AS_IS_FIRST) !== 0,
@@ -55,15 +63,22 @@ beforeAll(async () => {
     const { candidate, records } = search(resolve, names, types, rule) as Found;
     socket.end(answerFrame(families, records.map(Buffer.from), candidate));
   });
+  elsewhere = join(server.directory, "elsewhere");
+  mkdirSync(elsewhere);
+  symlinkSync(server.socketPath, join(elsewhere, "dns.sock"));
+  header = beatingHeader(elsewhere);
+  beating = setInterval(() => table?.beat(), layout.HEARTBEAT_EVERY_MS);
 });
 beforeEach(() => {
-  broken = "";
+  broken = undefined;
 });
 afterEach(() => {
   table?.close();
   table = undefined;
 });
 afterAll(async () => {
+  clearInterval(beating);
+  header?.close();
   await server?.close();
   await box?.close();
 });
@@ -94,12 +109,11 @@ for (const libc of ["glibc", "musl"] as const) {
     /** What the calls print, and how many questions the server got. */
     async function calls(lines: string[], table: "table" | "no table") {
       const before = server.questions.length;
-      const directory = table === "table" ? server.directory : `${server.directory}/elsewhere`;
-      const setup = `mkdir -p $1/elsewhere && ln -sf $1/dns.sock $1/elsewhere/dns.sock && exec env LD_PRELOAD=${CLIENT} DNS_CACHE_DIR=$2 "$0"`;
-      const { stdout } = await box.run(
-        ["sh", "-c", setup, buildProgram("test/shim/lookup.c", libc), server.directory, directory],
-        { input: `${lines.join("\n")}\n` },
-      );
+      const directory = table === "table" ? server.directory : elsewhere;
+      const { stdout } = await box.run([buildProgram("test/shim/lookup.c", libc)], {
+        input: `${lines.join("\n")}\n`,
+        env: { LD_PRELOAD: CLIENT, DNS_CACHE_DIR: directory },
+      });
       return { text: stdout.split(/^(?=get)/m), questions: server.questions.slice(before) };
     }
 
@@ -159,17 +173,41 @@ for (const libc of ["glibc", "musl"] as const) {
       expect(found).toEqual(libc === "glibc" ? ofGlibc : ofMusl);
     });
 
-    it("never passes over a candidate that failed for a moment", async () => {
-      await box.write("/etc/resolv.conf", `${NAMESERVER}search ${DOMAINS.join(" ")}\noptions ndots:5\n`);
+    describe("where a candidate failed for a moment", () => {
       const name = "missing-data-data";
-      broken = `${name}.one.example`;
-      const { text, questions } = await calls(
-        [`getaddrinfo ${name} 80 0 1 0 0`, `gethostbyname_r ${name} 1024 0`],
-        "no table",
-      );
-      expect(questions).toHaveLength(2);
-      expect(text[0]).toContain("returns -3 ");
-      expect(text[1]).toMatch(/returns 11 result NULL h_errno 2/);
+      const lines = [
+        ...[0, 2, 10].map((family) => `getaddrinfo ${name} 80 ${family} 1 0 0`),
+        ...[`gethostbyname ${name}`, `gethostbyname2 ${name} 10`],
+        ...[`gethostbyname_r ${name} 1024 0`, `gethostbyname2_r ${name} 10 1024 0`],
+      ];
+      const zone = JSON.stringify({ [name]: { A: ["198.51.100.9"], AAAA: ["2001:db8::9"] } });
+
+      /** What is printed, and whether libc's own nameserver was asked, which knows the name as it is. */
+      async function fails(flags: number) {
+        broken = { candidate: `${name}.one.example`, flags };
+        const own = `nameserver ${OWN_NAMESERVER}\nsearch ${DOMAINS.join(" ")}\noptions ndots:5\n`;
+        await box.write("/etc/resolv.conf", own);
+        const args = [OWN_NAMESERVER, zone];
+        const nameserver = await box.startModule(`${root}/test/support/zoneUpstream.ts`, args, { ready: /ready/ });
+        const { text, questions } = await calls(lines, "no table");
+        expect(questions).toHaveLength(lines.length);
+        return { text, isLibcAsked: (await nameserver.stop()).stdout.includes("asked for") };
+      }
+
+      it("never passes over it by itself: glibc is asked, whose search goes on, and musl's ends", async () => {
+        const { text, isLibcAsked } = await fails(0);
+        expect(isLibcAsked).toBe(libc === "glibc");
+        for (const result of text) {
+          if (libc === "glibc") expect(result).toMatch(/(entry|address) (198\.51\.100\.9|2001:db8::9)/);
+          else expect(result).toMatch(/returns -3 |h_errno 2/);
+        }
+      });
+
+      it("ends there on both libcs if it was by silence", async () => {
+        const { text, isLibcAsked } = await fails(layout.RECORD_FLAG_SILENT);
+        expect(isLibcAsked).toBe(false);
+        for (const result of text) expect(result).toMatch(/returns -3 |h_errno 2/);
+      });
     });
 
     it("follows a change of resolv.conf within about a second", async () => {
@@ -177,12 +215,7 @@ for (const libc of ["glibc", "musl"] as const) {
       const program = buildProgram("test/shim/lookup.c", libc);
       const script = `echo getaddrinfo data-data-data 80 2 1 0 2; sleep 0.1; printf '${NAMESERVER}search two.example\n' > /etc/resolv.conf; sleep 1.1; echo getaddrinfo data-data-data 80 2 1 0 2`;
       const { stdout } = await box.run(
-        [
-          "sh",
-          "-c",
-          `(${script}) | env LD_PRELOAD=${CLIENT} DNS_CACHE_DIR=${server.directory}/elsewhere "$0"`,
-          program,
-        ],
+        ["sh", "-c", `(${script}) | env LD_PRELOAD=${CLIENT} DNS_CACHE_DIR=${elsewhere} "$0"`, program],
         {},
       );
       expect([...stdout.matchAll(/canonical (\S+)/g)].map(([, name]) => name)).toEqual([

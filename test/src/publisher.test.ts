@@ -18,6 +18,8 @@ import { address, makeRecord } from "../support/records.ts";
 import { type Sandbox, sandbox, sandboxMissing } from "../support/sandbox.ts";
 import { debugWasm } from "../support/wasm.ts";
 
+const SERVERS = Buffer.alloc(2 * layout.SERVER_BYTES, 1);
+
 let directory: string;
 let tablePath: string;
 const publishers: Array<{ stop(): void }> = [];
@@ -87,6 +89,14 @@ const file = () => fs.readFileSync(tablePath);
 const inode = () => fs.statSync(tablePath).ino;
 const stateIn = (bytes: Buffer) => bytes.readUInt32LE(layout.HEADER_STATE);
 const heartbeatIn = (bytes: Buffer) => bytes.readBigUInt64LE(layout.HEADER_HEARTBEAT_MS);
+const flagsIn = (bytes: Buffer) => bytes.readUInt32LE(layout.HEADER_FLAGS);
+const serversIn = (bytes: Buffer) =>
+  bytes.subarray(
+    layout.HEADER_SERVERS,
+    layout.HEADER_SERVERS + bytes.readUInt32LE(layout.HEADER_SERVER_COUNT) * layout.SERVER_BYTES,
+  );
+const isHeaderAlone = (bytes: Buffer) =>
+  bytes.length === layout.HEADER_BYTES && bytes.readUInt32LE(layout.HEADER_SET_COUNT) === 0;
 
 /** Two starts within one leave the same heartbeat. */
 function nextMillisecond(): void {
@@ -168,16 +178,17 @@ describe("the published file", () => {
   });
 
   it("gives way to an empty one of another view, which goes on being published", () => {
-    const { renew, keep, finds, wasm, log } = started({ upstreams: "udp 192.0.2.1:53" });
+    const { renew, keep, finds, wasm, log } = started({ upstreams: "udp 192.0.2.1:53", servers: SERVERS });
     keep("a.example");
     const last = fs.openSync(tablePath, "r");
     const epoch = file().subarray(layout.HEADER_EPOCH, layout.HEADER_EPOCH + layout.EPOCH_BYTES);
-    renew("udp 192.0.2.2:53");
+    renew({ upstreams: "udp 192.0.2.2:53", servers: Buffer.alloc(layout.SERVER_BYTES, 2) });
     const retired = Buffer.alloc(layout.HEADER_BYTES);
     fs.readSync(last, retired, 0, retired.length, 0);
     fs.closeSync(last);
     expect([stateIn(retired), stateIn(file())]).toEqual([layout.STATE_RETIRED, layout.STATE_LIVE]);
     expect(file().toString("latin1", layout.HEADER_UPSTREAMS + 2)).toMatch(/^udp 192\.0\.2\.2:53\0/);
+    expect([serversIn(retired), serversIn(file())]).toEqual([SERVERS, Buffer.alloc(layout.SERVER_BYTES, 2)]);
     expect(file().subarray(layout.HEADER_EPOCH, layout.HEADER_EPOCH + layout.EPOCH_BYTES)).not.toEqual(epoch);
     expect([finds("a.example"), wasm.usedCount()]).toEqual([false, 0]);
     expect(
@@ -224,7 +235,72 @@ it("goes on without the file, and leaves it alone, once dns.sock is not its own 
   ]);
 });
 
+describe("a header alone, where the table is switched off", () => {
+  const options = { servers: SERVERS, denialsAreFinal: true };
+
+  it("says whom the server asks and that it lives, and holds no name", () => {
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "hrtime"] });
+    const off = started(options, false);
+    off.keep("a.example");
+    vi.advanceTimersByTime(250);
+    expect(isHeaderAlone(file())).toBe(true);
+    expect([stateIn(file()), flagsIn(file())]).toEqual([layout.STATE_LIVE, layout.HEADER_FLAG_DENIALS_FINAL]);
+    expect(serversIn(file())).toEqual(SERVERS);
+    expect(heartbeatIn(file())).toBe(BigInt(Math.floor(nowMs())));
+    expect(file().includes("example")).toBe(false);
+    expect([off.log, off.finds("a.example"), off.counters.published]).toEqual([[], true, 0]);
+    expect(fs.readdirSync(directory)).toEqual(["cache.table"]);
+  });
+
+  it("takes the last table's place, which is retired, and gives way to a table", () => {
+    const first = started();
+    first.keep("a.example");
+    first.stop();
+    const lasts = [held()];
+    const off = started({}, false);
+    expect(isHeaderAlone(file())).toBe(true);
+    expect(off.finds("a.example")).toBe(false);
+    off.keep("b.example");
+    off.stop();
+    lasts.push(held());
+    const again = started({}, false);
+    expect(isHeaderAlone(file())).toBe(true);
+    again.stop();
+    lasts.push(held());
+    const on = started();
+    on.keep("c.example");
+    expect(file().equals(on.wasm.image)).toBe(true);
+    expect(["a.example", "b.example", "c.example"].map(on.finds)).toEqual([false, false, true]);
+    expect(on.log).toEqual(["Set the last table aside: it has another number of entries"]);
+    expect(lasts.map((last) => stateIn(last()))).toEqual(Array(3).fill(layout.STATE_RETIRED));
+  });
+
+  it("is another one when the view changes", () => {
+    const off = started(options, false);
+    const last = held();
+    off.renew({ upstreams: "udp 192.0.2.2:53", servers: Buffer.alloc(layout.SERVER_BYTES, 2) });
+    expect(isHeaderAlone(file())).toBe(true);
+    expect([serversIn(last()), serversIn(file())]).toEqual([SERVERS, Buffer.alloc(layout.SERVER_BYTES, 2)]);
+    expect([stateIn(last()), stateIn(file())]).toEqual([layout.STATE_RETIRED, layout.STATE_LIVE]);
+    expect(flagsIn(file())).toBe(layout.HEADER_FLAG_DENIALS_FINAL);
+  });
+});
+
 describe("a start", () => {
+  it.each([true, false])(
+    "goes on in the same file though denials are final by now, or are not: %s",
+    (denialsAreFinal) => {
+      const first = started({ denialsAreFinal: !denialsAreFinal });
+      first.keep("a.example");
+      first.stop();
+      const before = inode();
+      const second = started({ denialsAreFinal });
+      expect([inode(), second.finds("a.example")]).toEqual([before, true]);
+      expect(flagsIn(file())).toBe(denialsAreFinal ? layout.HEADER_FLAG_DENIALS_FINAL : 0);
+      expect(file().equals(second.wasm.image)).toBe(true);
+    },
+  );
+
   it("goes on in the same file with what the last server kept", () => {
     const first = started();
     first.keep("a.example");
@@ -295,6 +371,8 @@ describe("a start", () => {
   it.each<[string, (bytes: Buffer) => Buffer, Partial<TableOptions>?]>([
     ["its header is damaged", header(layout.HEADER_MAGIC, 1)],
     ["its header is damaged", header(layout.HEADER_STATE + 4, 1)],
+    ["its header is damaged", header(layout.HEADER_SERVER_COUNT, 1)],
+    ["its header is damaged", header(layout.HEADER_SERVERS + 15, 1)],
     ["its header is damaged", header(layout.HEADER_BYTES - 1, 1)],
     ["its header is damaged", () => Buffer.alloc(0)],
     ["its header is damaged", () => Buffer.alloc(100)],
@@ -356,7 +434,7 @@ describe("a start", () => {
   it.each<[string, Partial<TableOptions>, boolean]>([
     ["goes on with the last table", {}, true],
     ["makes a new one", { upstreams: "192.0.2.9" }, true],
-    ["publishes nothing", {}, false],
+    ["publishes its header alone", {}, false],
   ])("that is lost leaves no trace, where it %s", (_what, options, isOn) => {
     const first = started();
     first.keep("a.example");
@@ -418,16 +496,6 @@ describe("a start", () => {
     expect(stateIn(last())).toBe(layout.STATE_RETIRED);
   });
 
-  it("that may not publish retires the last file and takes it away", () => {
-    started().stop();
-    const last = held();
-    const off = started({}, false);
-    off.keep("a.example");
-    expect(fs.readdirSync(directory)).toEqual([]);
-    expect(stateIn(last())).toBe(layout.STATE_RETIRED);
-    expect([off.log, off.finds("a.example"), off.counters.published]).toEqual([[], true, 0]);
-  });
-
   it.each([
     ["a directory", () => fs.mkdirSync(tablePath), /Set the last table aside: it cannot be read: EISDIR/],
     ["a link", () => fs.symlinkSync("/dev/null", tablePath), /Set the last table aside: it cannot be read: ELOOP/],
@@ -451,7 +519,7 @@ describe("a write that fails", () => {
   it.each<[string, (one: ReturnType<typeof server>) => void]>([
     ["of a slot", (one) => void one.keep("b.example")],
     ["of the heartbeat", () => void vi.advanceTimersByTime(250)],
-  ])("%s ends publishing, not the server, and the file is taken out of the clients' way", (_what, write) => {
+  ])("%s ends the table, not the server, and the header alone takes its place", (_what, write) => {
     vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "hrtime"] });
     const one = started();
     one.keep("a.example");
@@ -459,29 +527,45 @@ describe("a write that fails", () => {
     vi.spyOn(fs, "writeSync").mockImplementationOnce(full);
     write(one);
     expect(stateIn(last())).toBe(layout.STATE_RETIRED);
-    expect(fs.readdirSync(directory)).toEqual([]);
+    expect(fs.readdirSync(directory)).toEqual(["cache.table"]);
     const before = last();
     vi.advanceTimersByTime(1000);
     one.keep("c.example");
     expect(last().equals(before)).toBe(true);
     expect(one.finds("c.example")).toBe(true);
+    expect([isHeaderAlone(file()), stateIn(file())]).toEqual([true, layout.STATE_LIVE]);
+    expect(heartbeatIn(file())).toBe(BigInt(Math.floor(nowMs())));
     expect(one.log).toEqual([
       "The table is not published, and hits go over the socket: ENOSPC: no space left on device, write",
     ]);
     expect(one.counters.publishFailures).toBe(1);
   });
 
-  it("takes the file away even where it cannot be retired either", () => {
+  it("takes the file away even where it cannot be retired either, nor a header be written", () => {
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "hrtime"] });
     const one = started();
     vi.spyOn(fs, "writeSync").mockImplementation(full);
     one.keep("a.example");
     one.keep("b.example");
     expect(fs.readdirSync(directory)).toEqual([]);
+    vi.restoreAllMocks();
+    vi.advanceTimersByTime(1000);
+    expect(fs.readdirSync(directory)).toEqual([]);
+    expect(new Set(one.log).size).toBe(1);
+  });
+
+  it("of a header alone ends it", () => {
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "hrtime"] });
+    const one = started({}, false);
+    vi.spyOn(fs, "writeSync").mockImplementationOnce(full);
+    vi.advanceTimersByTime(1000);
+    expect(fs.readdirSync(directory)).toEqual([]);
     expect(one.log).toHaveLength(1);
   });
 
-  it("does not take away a file that is not its own", () => {
+  it("puts nothing in the place of another server's file", () => {
     const one = started();
+    one.socket.isInPlace = false;
     fs.rmSync(tablePath);
     fs.writeFileSync(tablePath, "another");
     vi.spyOn(fs, "writeSync").mockImplementationOnce(full);
@@ -507,7 +591,7 @@ describe.skipIf(sandboxMissing())("a volume that is too small", () => {
   });
   afterEach(() => box.close());
 
-  it("has no table, no left-over and not the last table either; the server goes on over the socket", async () => {
+  it("has the header alone, no left-over and not the last table either; the server goes on over the socket", async () => {
     const prepare = `mount -t tmpfs -o size=640k tmpfs ${directory} && printf old > ${tablePath} && df ${directory}`;
     expect((await box.run(["sh", "-c", prepare])).code).toBe(0);
     const running = await box.start([process.execPath, "dist/server.js"], {
@@ -517,7 +601,8 @@ describe.skipIf(sandboxMissing())("a volume that is too small", () => {
     });
     expect(running.stdout()).toContain("The table is not published, and hits go over the socket: ENOSPC");
     const listed = await box.run(["ls", "-A", directory]);
-    expect(listed.stdout.split("\n").filter(Boolean).sort()).toEqual(["client.so", "dns.sock"]);
+    expect(listed.stdout.split("\n").filter(Boolean).sort()).toEqual(["cache.table", "client.so", "dns.sock"]);
+    expect((await box.run(["stat", "-c", "%s", tablePath])).stdout).toBe(`${layout.HEADER_BYTES}\n`);
     await running.stop();
   });
 });

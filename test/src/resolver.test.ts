@@ -1,10 +1,18 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { OUTCOME_NO_NAME, OUTCOME_TEMPORARY, OUTCOME_UNFIT, TYPE_A, TYPE_AAAA } from "../../assembly/layout.ts";
+import {
+  OUTCOME_NO_NAME,
+  OUTCOME_TEMPORARY,
+  OUTCOME_UNFIT,
+  RECORD_FLAG_FIXED_ORDER,
+  RECORD_FLAG_SILENT,
+  TYPE_A,
+  TYPE_AAAA,
+} from "../../assembly/layout.ts";
 import { createCache } from "../../src/cache.ts";
 import { nowMs } from "../../src/clock.ts";
 import { createCounters } from "../../src/counters.ts";
 import { createLog } from "../../src/log.ts";
-import { addressesOf, expiresAtMsOf, namesOf, outcomeOf, refreshAtMsOf, typeOf } from "../../src/record.ts";
+import { addressesOf, expiresAtMsOf, flagsOf, namesOf, outcomeOf, refreshAtMsOf, typeOf } from "../../src/record.ts";
 import { createResolver } from "../../src/resolver.ts";
 import type { Ask } from "../../src/upstream/ask.ts";
 import { createUsual } from "../../src/upstream/usual.ts";
@@ -14,7 +22,7 @@ import { createWheel } from "../../src/wheel.ts";
 import { address, makeRecord } from "../support/records.ts";
 
 /** A resolver whose upstreams answer when the test says so. */
-function resolver({ prefetch = true } = {}) {
+function resolver({ prefetch = true, hasFixedOrder = false } = {}) {
   const wasm = loadWasm({
     entries: 64,
     minTtlSeconds: 0,
@@ -36,6 +44,7 @@ function resolver({ prefetch = true } = {}) {
     isBypassed: false,
     limits: { minTtlSeconds: 0, maxTtlSeconds: 3600, maxNegativeTtlSeconds: 30 },
     staleSeconds: 0,
+    hasFixedOrder,
   };
   const views = { viewOf: () => view, replaceUpstreams: () => undefined };
   let standstills = 0;
@@ -65,7 +74,7 @@ function resolver({ prefetch = true } = {}) {
     endAll: (outcome: Awaited<ReturnType<Ask>>) => asked.splice(0).forEach(({ end }) => void end(outcome)),
   };
 }
-const FAILURE = { failure: "no reply in time", isOwnLack: false };
+const FAILURE = { failure: "no reply in time", isSilence: true, isOwnLack: false };
 const missing = (name: string, ttl = 5) => ({
   record: makeRecord({ name, type: TYPE_A, outcome: OUTCOME_NO_NAME, ttl }),
 });
@@ -131,10 +140,39 @@ describe("resolve", () => {
     await again;
   });
 
+  it.each([
+    ["silence", true, RECORD_FLAG_SILENT],
+    ["a server's failure", false, 0],
+  ])("tells %s in the failure, and in the one that is remembered", async (_what, isSilence, flags) => {
+    const { resolve, endAll } = resolver();
+    const first = resolve("a.example");
+    endAll({ failure: "", isSilence, isOwnLack: false });
+    expect(flagsOf(await first)).toBe(flags);
+    const again = resolve("a.example");
+    expect(again).not.toBeInstanceOf(Promise);
+    expect([outcomeOf(again as Uint8Array), flagsOf(again as Uint8Array)]).toEqual([OUTCOME_TEMPORARY, flags]);
+  });
+
+  it.each([
+    [true, RECORD_FLAG_FIXED_ORDER],
+    [false, 0],
+  ])("keeps in a record that its rule fixes the order: %s", async (hasFixedOrder, flags) => {
+    const { resolve, endAll } = resolver({ hasFixedOrder });
+    for (const [name, count] of [
+      ["few.example", 2],
+      ["many.example", 150],
+    ] as const) {
+      const first = resolve(name);
+      endAll({ record: makeRecord({ name, data: Array.from({ length: count }, (_, i) => address(i)) }) });
+      expect(flagsOf(await first)).toBe(flags);
+      expect(flagsOf(resolve(name) as Uint8Array)).toBe(flags);
+    }
+  });
+
   it("leaves a question to libc where this machine lacks descriptors, and remembers nothing of it", async () => {
     const { resolve, asked, endAll } = resolver();
     const first = resolve("a.example");
-    endAll({ failure: "EMFILE", isOwnLack: true });
+    endAll({ failure: "EMFILE", isSilence: true, isOwnLack: true });
     expect(outcomeOf(await first)).toBe(OUTCOME_UNFIT);
     void resolve("a.example");
     expect(asked).toHaveLength(1);

@@ -41,6 +41,11 @@ const GOOD: ReadonlyArray<[string, Rule]> = [
       bypass: false,
     },
   ],
+  ["corp.example order=fixed", { suffix: "corp.example", hasFixedOrder: true, bypass: false }],
+  [
+    "corp.example order=fixed max-ttl=60",
+    { suffix: "corp.example", hasFixedOrder: true, maxTtlSeconds: 60, bypass: false },
+  ],
   [
     "corp.example min-ttl=60 max-ttl=60",
     { suffix: "corp.example", minTtlSeconds: 60, maxTtlSeconds: 60, bypass: false },
@@ -49,7 +54,7 @@ const GOOD: ReadonlyArray<[string, Rule]> = [
 
 const SUFFIX = "a suffix of names, such as corp.example or 10.in-addr.arpa";
 const ADDRESSES = "1 to 16 addresses as in DNS_CACHE_UPSTREAMS, with commas and no spaces between";
-const WORDS = "upstream=, min-ttl=, max-ttl=, negative=, stale= or bypass";
+const WORDS = "upstream=, min-ttl=, max-ttl=, negative=, stale=, order= or bypass";
 const BAD: ReadonlyArray<[text: string, quoted: string, accepted: string]> = [
   [". bypass", ".", SUFFIX],
   [".lan bypass", ".lan", SUFFIX],
@@ -86,6 +91,10 @@ const BAD: ReadonlyArray<[text: string, quoted: string, accepted: string]> = [
   ["corp.example min-ttl=61 max-ttl=60", "corp.example min-ttl=61", "at most the rule's max-ttl, which is 60"],
   ["corp.example max-ttl=60 max-ttl=60", "corp.example max-ttl=60", "max-ttl= once in a rule"],
   ["corp.example negative=0 negative=1", "corp.example negative=1", "negative= once in a rule"],
+  ["corp.example order=", "corp.example order=", "order=fixed"],
+  ["corp.example order=random", "corp.example order=random", "order=fixed"],
+  ["corp.example order=fixed order=fixed", "corp.example order=fixed", "order= once in a rule"],
+  ["lan bypass order=fixed", "lan bypass order=fixed", "bypass as a rule's only word"],
   ["lan bypass max-ttl=60", "lan bypass max-ttl=60", "bypass as a rule's only word"],
   ["lan bypass bypass", "lan bypass bypass", "bypass as a rule's only word"],
   ["lan bypass; LAN. stale=0", "LAN. stale=0", "one rule for each suffix"],
@@ -194,6 +203,10 @@ describe("text", () => {
     expect(textOf("corp.example stale=5; lan")).toBe(textOf(""));
     expect(textOf("corp.example max-ttl=9 stale=5")).toBe(textOf("corp.example max-ttl=9"));
     expect(textOf("corp.example max-ttl=9; a.corp.example max-ttl=9")).toBe(textOf("corp.example max-ttl=9"));
+  });
+
+  it("names a fixed order, which a published record tells clients of", () => {
+    expect(textOf("lan order=fixed negative=1")).toBe("cluster.local negative=5; lan negative=1 order=fixed");
   });
 
   it("names a rule that only takes its names out of a shorter suffix's", () => {

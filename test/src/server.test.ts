@@ -498,7 +498,7 @@ describe("start and stop", () => {
     expect(upstream.asked).toHaveLength(1);
   });
 
-  it("leaves no table where it is switched off", async () => {
+  it("leaves no name in its directory where the table is switched off", async () => {
     await serve();
     await server.stopped("SIGTERM");
     server = startServer({
@@ -507,8 +507,9 @@ describe("start and stop", () => {
       DNS_CACHE_SHARED_TABLE: "off",
     });
     await server.seen("Listening");
-    expect(fs.readdirSync(directory).sort()).toEqual(["client.so", "dns.sock"]);
+    expect(fs.readdirSync(directory).sort()).toEqual(["cache.table", "client.so", "dns.sock"]);
     expect(addressesOf(only(await askOnce(socketPath, ["google.com"])))).toEqual(["192.0.2.10"]);
+    expect(fs.readFileSync(tablePath)).toHaveLength(layout.HEADER_BYTES);
   });
 
   it("ends with 1 and one line on a bad setting", async () => {

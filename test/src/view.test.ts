@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { UPSTREAMS_BYTES_MAX } from "../../assembly/layout.ts";
+import { SERVER_BYTES, SERVERS_MAX, UPSTREAMS_BYTES_MAX } from "../../assembly/layout.ts";
 import { parseRules, type Rule } from "../../src/rules.ts";
 import type { UpstreamAddress } from "../../src/upstream/address.ts";
-import { viewText } from "../../src/view.ts";
+import { upstreamAddress } from "../../src/upstream/address.ts";
+import { namedServers, viewText } from "../../src/view.ts";
 
 const ONE: UpstreamAddress = { transport: "udp", host: "192.0.2.1", port: 53 };
 const TWO: UpstreamAddress = { transport: "tcp", host: "2001:db8::2", port: 54 };
@@ -63,5 +64,43 @@ describe("viewText", () => {
     const text = viewText([odd("ä")], NO_RULES);
     expect(text).toMatch(/^udp \?:53\.\.\. sha256 [0-9a-f]{64}$/);
     expect(viewText([odd("ö")], NO_RULES)).not.toBe(text);
+  });
+});
+
+describe("namedServers", () => {
+  const serversOf = (...texts: string[]) =>
+    (namedServers(texts.map((text) => upstreamAddress(text) as UpstreamAddress))
+      .toString("hex")
+      .match(/.{32}/g) ?? []) as string[];
+  const nameserver = (host: string): UpstreamAddress => ({ transport: "udp", host, port: 53 });
+  const v4 = (lastBytes: string) => `${"0".repeat(20)}ffff${lastBytes}`;
+
+  it("are the addresses, each once, the same in whatever order", () => {
+    const both = [v4("0a000002"), "20010db8000000000000000000000053"];
+    expect(serversOf("10.0.0.2", "2001:db8::53")).toEqual(both);
+    expect(serversOf("2001:DB8:0::53", "tcp://10.0.0.2", "10.0.0.2")).toEqual(both);
+    expect(serversOf("::ffff:10.0.0.2")).toEqual([v4("0a000002")]);
+    expect(serversOf("1:2:3:4:5:6:7:8", "fd00::", "::1")).toEqual([
+      "00000000000000000000000000000001",
+      "00010002000300040005000600070008",
+      "fd000000000000000000000000000000",
+    ]);
+  });
+
+  it("are those that are asked at their transport's own port", () => {
+    expect(serversOf("10.0.0.2:5353", "tcp://10.0.0.3:853", "tls://10.0.0.4:53", "https://10.0.0.5:8443")).toEqual([]);
+    expect(serversOf("10.0.0.2:53", "tcp://10.0.0.3", "tls://10.0.0.4#dns.example", "https://10.0.0.5")).toEqual(
+      ["0a000002", "0a000003", "0a000004", "0a000005"].map(v4),
+    );
+  });
+
+  it("are none that are other servers elsewhere: of a link, or of whoever names them", () => {
+    expect(namedServers([nameserver("fe80::1%eth0"), nameserver("0.0.0.0"), nameserver("::")])).toHaveLength(0);
+    expect(namedServers([nameserver("169.254.20.10"), nameserver("2001:db8::53%eth0")])).toHaveLength(32);
+  });
+
+  it("are no more than the header has room for", () => {
+    const many = Array.from({ length: SERVERS_MAX + 1 }, (_, i) => nameserver(`10.0.0.${i}`));
+    expect(namedServers(many)).toHaveLength(SERVERS_MAX * SERVER_BYTES);
   });
 });

@@ -66,7 +66,7 @@ export function createMachine(env: Record<string, string>): Machine {
     log.stoodStill(Math.round(lostMs / 1000));
     resolver.forget();
     cache.forgetLong();
-    publisher.renew("");
+    publisher.renew({ upstreams: "" });
   });
   const nowhere = { tablePath: "", asidePath: () => "", isInPlace: () => true, isOn: false };
   const publisher = createPublisher({ ...nowhere, realMsAt: standstill.realMsAt, wasm, counters, log });

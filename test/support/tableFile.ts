@@ -1,6 +1,7 @@
 // A published table made from assembly/layout.ts alone: the tests of client.so do not lean on the code that writes it in
 // the server.
-import { chmodSync, closeSync, openSync, readFileSync, renameSync, writeFileSync, writeSync } from "node:fs";
+import { chmodSync, closeSync, openSync, readFileSync, renameSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import { join } from "node:path";
 import * as layout from "../../assembly/layout.ts";
 import { masked } from "./masks.ts";
 import { hashOf } from "./mix.ts";
@@ -37,7 +38,7 @@ export function slotOf(entry: TableEntry, setCount: number, way = 0): { slot: nu
   return { slot: set * layout.WAYS + way, hash, record: masked(record, nonce) };
 }
 
-/** The whole file's bytes, live and with a fresh heartbeat. */
+/** The whole file's bytes, live and with a fresh heartbeat; denials are final whatever nameservers a client has. */
 export function tableBytes(entries: TableEntry[], { setCount = 16, header = () => {} }: TableOptions = {}): Buffer {
   const bytes = Buffer.alloc(layout.HEADER_BYTES + setCount * layout.SET_BYTES);
   bytes.writeUInt32LE(layout.TABLE_MAGIC_LOW, layout.HEADER_MAGIC);
@@ -54,6 +55,7 @@ export function tableBytes(entries: TableEntry[], { setCount = 16, header = () =
   bytes.write(bootId, layout.HEADER_BOOT_ID, "hex");
   bytes.writeBigUInt64LE(EPOCH, layout.HEADER_EPOCH);
   bytes.writeUInt32LE(layout.STATE_LIVE, layout.HEADER_STATE);
+  bytes.writeUInt32LE(layout.HEADER_FLAG_DENIALS_FINAL, layout.HEADER_FLAGS);
   bytes.writeBigUInt64LE(BigInt(monotonicMs()), layout.HEADER_HEARTBEAT_MS);
   const used = new Map<number, number>();
   for (const entry of entries) {
@@ -105,4 +107,18 @@ export class TableFile {
   close(): void {
     closeSync(this.#fd);
   }
+}
+
+/** A header alone in that directory, beating as a server's does, until it is closed. */
+export function beatingHeader(directory: string, header?: (bytes: Buffer) => void): { close(): void } {
+  const path = join(directory, "cache.table");
+  const file = new TableFile(path, tableBytes([], { setCount: 0, ...(header && { header }) }));
+  const beating = setInterval(() => file.beat(), layout.HEARTBEAT_EVERY_MS);
+  return {
+    close() {
+      clearInterval(beating);
+      file.close();
+      rmSync(path, { force: true });
+    },
+  };
 }

@@ -63,7 +63,8 @@ beforeEach(async () => {
   directory = fs.mkdtempSync(path.join(tmpdir(), "namewell-test-"));
   fs.chmodSync(directory, 0o755);
   upstream = await startUpstream({ zone: { [NAME]: { ttl: 300, A: [CACHED_ADDRESS] } } });
-  server = startServer({ DNS_CACHE_DIR: directory, DNS_CACHE_UPSTREAMS: `127.0.0.1:${upstream.port}` });
+  const upstreams = { DNS_CACHE_UPSTREAMS: `127.0.0.1:${upstream.port}`, DNS_CACHE_DENIALS: "final" };
+  server = startServer({ DNS_CACHE_DIR: directory, ...upstreams });
   await server.seen("Listening");
 });
 afterEach(async () => {

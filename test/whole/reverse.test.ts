@@ -65,6 +65,7 @@ beforeEach(async () => {
   server = startServer({
     DNS_CACHE_DIR: directory,
     DNS_CACHE_UPSTREAMS: `127.0.0.1:${upstream.port}`,
+    DNS_CACHE_DENIALS: "final",
     DNS_CACHE_LOG_LEVEL: "debug",
   });
   await server.seen("Listening");

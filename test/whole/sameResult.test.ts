@@ -133,7 +133,8 @@ describe.skipIf(missing)(`a program's result${missing ? ` (skipped: ${missing})`
     directory = fs.mkdtempSync(path.join(tmpdir(), "namewell-same-"));
     fs.chmodSync(directory, 0o755);
     upstream = await startUpstream({ zone: ZONE });
-    server = startServer({ DNS_CACHE_DIR: directory, DNS_CACHE_UPSTREAMS: `127.0.0.1:${upstream.port}` });
+    const upstreams = { DNS_CACHE_UPSTREAMS: `127.0.0.1:${upstream.port}`, DNS_CACHE_DENIALS: "final" };
+    server = startServer({ DNS_CACHE_DIR: directory, ...upstreams });
     await server.seen("Listening");
     const addresses = [NAMESERVER, ...Object.values(ADDRESSES).flat()];
     box = await sandbox({

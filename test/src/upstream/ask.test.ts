@@ -59,6 +59,10 @@ function asker(servers: ReadonlyArray<{ host: string; port: number; transport?: 
       const asked = await ask({ name, type: TYPE_A });
       return "failure" in asked ? asked.failure : undefined;
     },
+    isSilence: async (name: string) => {
+      const asked = await ask({ name, type: TYPE_A });
+      return "failure" in asked ? asked.isSilence : undefined;
+    },
   };
 }
 
@@ -164,6 +168,25 @@ describe("ask", () => {
     const silent = await upstream({ tamper: () => undefined });
     expect(await asker([silent], 1000).failure("a.example")).toBe(`udp 127.0.0.1:${silent.port}: no reply in time`);
     expect(silent.asked).toHaveLength(3);
+  });
+
+  it("calls a failure silence where no server has replied, be it that none is there", async () => {
+    const silent = () => upstream({ tamper: () => undefined });
+    const nobody = { host: "127.0.0.1", port: await closedPort() };
+    expect(await asker([await silent()], 300).isSilence("a.example")).toBe(true);
+    expect(await asker([nobody]).isSilence("a.example")).toBe(true);
+    expect(await asker([nobody, await silent()], 300).isSilence("a.example")).toBe(true);
+  });
+
+  it.each([
+    ["SERVFAIL", (reply: dnsPacket.Packet) => flagged(reply, 2)],
+    ["REFUSED", (reply: dnsPacket.Packet) => flagged(reply, 5)],
+    ["half a message", (reply: dnsPacket.Packet) => dnsPacket.encode(reply).subarray(0, 40)],
+  ])("does not call it silence where one server has replied with %s", async (_what, tamper) => {
+    const failing = await upstream({ tamper });
+    const silent = await upstream({ tamper: () => undefined });
+    expect(await asker([failing], 300).isSilence("a.example")).toBe(false);
+    expect(await asker([silent, failing], 400).isSilence("a.example")).toBe(false);
   });
 
   it("leaves EDNS out for a server that answers FORMERR to it, from then on", async () => {
