@@ -39,8 +39,3 @@ bool has_punycode(const struct question *question, const struct answer *answer) 
                 return true;
     return false;
 }
-
-/* An alias of a name that has no such record: what glibc calls it depends on the function and on glibc's version. */
-bool is_dead_end(const struct answer *answer) {
-    return on_glibc() && answer->outcome == NW_OUTCOME_NO_DATA && answer->chain_count > 0;
-}

@@ -260,6 +260,7 @@ bool ask(struct question *question, uint8_t families, struct reply *reply) {
     struct guard guard = guard_enter();
     bool answered = exchange_frames(question, families, reply);
     guard_leave(guard);
+    question->now = tick_ms();
     return answered;
 }
 

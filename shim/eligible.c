@@ -87,7 +87,7 @@ static bool same_search(const struct thread_resolver *thread, const struct quest
 
 /* Did the application give this thread's resolver other servers, options or domains than resolv.conf does? */
 bool resolver_changed(const struct resolver *file, const struct question *question) {
-    if (!on_glibc() || !__res_state)
+    if (!__res_state)
         return false;
     const struct thread_resolver *thread = __res_state();
     if (!(thread->options & RES_INIT_BIT))

@@ -124,23 +124,32 @@ OWN_FRAME static int build(const struct question *question, const struct request
         return TO_LIBC;
 
     struct destination few[FEW_DESTINATIONS], *destinations = few;
-    size_t count =
-        (takes_a && has_data(&reply->a) ? reply->a.count : 0) + (has_data(&reply->aaaa) ? reply->aaaa.count : 0);
+    size_t v4_count = takes_a && has_data(&reply->a) ? reply->a.count : 0;
+    size_t v6_count = has_data(&reply->aaaa) ? reply->aaaa.count : 0, count = v4_count + v6_count;
+    if (!glibc && count > MUSL_ADDRESSES_MAX) { /* v6 go first there */
+        v6_count = v6_count < MUSL_ADDRESSES_MAX ? v6_count : MUSL_ADDRESSES_MAX;
+        v4_count = MUSL_ADDRESSES_MAX - v6_count;
+        count = MUSL_ADDRESSES_MAX;
+    }
     if (glibc && count > 1 && question->own_order)
         return TO_LIBC;
     if (count > FEW_DESTINATIONS && !(destinations = malloc(count * sizeof *destinations)))
         return EAI_MEMORY;
     uint32_t turn = rotation();
     uint16_t port = glibc ? services[0].port : MUSL_PORT;
-    size_t taken = takes_a ? take_addresses(&reply->a, turn, request->mapped, port, destinations) : 0;
-    take_addresses(&reply->aaaa, turn, false, port, destinations + taken);
-    order(destinations, count, request->knows_interfaces ? &request->interfaces : NULL, tick_ms());
+    bool v6_first = !glibc && musl_tells_no_data(); /* from 1.2.4 on, and equals stay in this order */
+    if (v4_count > 0)
+        take_addresses(&reply->a, v4_count, turn, request->mapped, port, destinations + (v6_first ? v6_count : 0));
+    if (v6_count > 0)
+        take_addresses(&reply->aaaa, v6_count, turn, false, port, destinations + (v6_first ? 0 : v4_count));
+    order(destinations, count, request->knows_interfaces ? &request->interfaces : NULL, question->now);
 
     char buffer[NW_NAME_BYTES_MAX + 1];
-    const char *canonical = canonical_of(question, canonical_from, buffer);
-    struct addrinfo *list = glibc ? addrinfo_glibc(destinations, count, services, service_count, request->flags,
-                                                   request->flags & AI_CANONNAME ? canonical : NULL)
-                                  : addrinfo_musl(destinations, count, services, service_count, canonical);
+    const char *canonical =
+        glibc && !(request->flags & AI_CANONNAME) ? NULL : canonical_of(question, canonical_from, buffer);
+    struct addrinfo *list =
+        glibc ? addrinfo_glibc(destinations, count, services, service_count, request->flags, canonical)
+              : addrinfo_musl(destinations, count, services, service_count, canonical);
     if (destinations != few)
         free(destinations);
     if (!list)
@@ -158,9 +167,8 @@ OWN_FRAME static int resolve(struct question *question, struct request *request,
     if (!configure(request))
         return TO_LIBC; /* libc says it, at once, without looking up anything */
     request->mapped = request->family == AF_INET6 && request->flags & AI_V4MAPPED;
-    int error = services_find(service, request->socktype, request->protocol, request->flags, services, &service_count);
-    if (error)
-        return error;
+    if (!services_find(service, request->socktype, request->protocol, request->flags, services, &service_count))
+        return TO_LIBC;
     uint8_t families = request->family == AF_INET                        ? NW_FAMILY_A
                        : request->family == AF_INET6 && !request->mapped ? NW_FAMILY_AAAA
                                                                          : NW_FAMILY_A | NW_FAMILY_AAAA;
@@ -169,6 +177,7 @@ OWN_FRAME static int resolve(struct question *question, struct request *request,
     if (question->no_aaaa)
         families = NW_FAMILY_A;
     struct reply reply;
+    int error;
     if (!find(question, families, &reply))
         error = TO_LIBC;
     else if (!succeeds(&reply))
@@ -178,6 +187,8 @@ OWN_FRAME static int resolve(struct question *question, struct request *request,
     else
         error = build(question, request, &reply, services, service_count, result);
     reply_end(&reply);
+    if (error != TO_LIBC && error != EAI_MEMORY)
+        errors_behind_addrinfo(error, request->family, request->flags, &reply);
     return error;
 }
 
@@ -192,7 +203,8 @@ static int from_cache(const char *node, const char *service, const struct addrin
         error = resolve(&question, &request, service, result);
         interfaces_end(&request.interfaces);
     }
-    errno = errno_before;
+    if (error == TO_LIBC)
+        errno = errno_before;
     return error;
 }
 

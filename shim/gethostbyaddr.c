@@ -6,12 +6,6 @@
 
 #define STATIC_BYTES 512 /* more than the longest name and its pointers */
 
-struct place {
-    struct hostent *host;
-    char *buffer;
-    size_t size;
-};
-
 /* All is summed up first; the writing cannot fail. musl repeats the name as an alias, and looks for more than the
  * text's end. glibc gives an IPv4 address in IPv6's form as itself. */
 static int write_host(const char *name, int family, const uint8_t *address, const struct place *place) {
@@ -40,7 +34,7 @@ static int write_host(const char *name, int family, const uint8_t *address, cons
 
 /* The _r form's return value or TO_LIBC; with *found NULL a failure that *h_error names. */
 static int from_cache(const void *address, socklen_t length, int family, const struct place *place,
-                      _Atomic uint64_t *writer, struct hostent **found, int *h_error) {
+                      struct hostent **found, int *h_error) {
     struct question question;
     *found = NULL;
     if (!libc_is_whole() || !address || !((family == AF_INET && length == 4) || (family == AF_INET6 && length == 16)))
@@ -48,23 +42,25 @@ static int from_cache(const void *address, socklen_t length, int family, const s
     int outcome = name_find(family, address, &question);
     if (outcome == TO_LIBC)
         return TO_LIBC;
+    bool glibc = on_glibc();
     if (outcome != NW_OUTCOME_DATA) {
-        if (on_glibc()) {
-            *h_error = failure_tell(outcome);
+        if (glibc) {
+            *h_error = h_error_of(outcome);
+            errors_behind_address(0, outcome);
             return 0;
         }
         inet_ntop(family, address, question.spelled, sizeof question.spelled); /* to musl that is a name as well */
     }
-    if (writer && !take(writer, tick_ms()))
+    if (place->writer && !take(place->writer, question.now))
         return TO_LIBC;
     int error = write_host(question.spelled, family, address, place);
-    if (writer)
-        release(writer);
+    if (place->writer)
+        release(place->writer);
     if (error == 0)
         *found = place->host;
-    if (on_glibc()) {
+    if (glibc) {
         *h_error = error ? NETDB_INTERNAL : NETDB_SUCCESS;
-        errno = error ? error : errno;
+        errors_behind_address(error, outcome);
     }
     return error;
 }
@@ -73,7 +69,7 @@ EXPORT int gethostbyaddr_r(const void *restrict address, socklen_t length, int f
                            char *restrict buffer, size_t size, struct hostent **restrict result,
                            int *restrict h_error) {
     struct hostent *found;
-    int error = from_cache(address, length, family, &(struct place){host, buffer, size}, NULL, &found, h_error);
+    int error = from_cache(address, length, family, &(struct place){host, buffer, size, NULL}, &found, h_error);
     if (error != TO_LIBC) {
         *result = found;
         return error;
@@ -92,10 +88,10 @@ EXPORT struct hostent *gethostbyaddr(const void *address, socklen_t length, int 
     static char buffer[STATIC_BYTES];
     static struct hostent host;
     static _Atomic uint64_t writer;
-    const struct place place = {&host, buffer, sizeof buffer};
+    const struct place place = {&host, buffer, sizeof buffer, &writer};
     struct hostent *found;
     int h_error;
-    if (from_cache(address, length, family, &place, &writer, &found, &h_error) == 0)
+    if (from_cache(address, length, family, &place, &found, &h_error) == 0)
         return found;
     struct hostent *(*libc)(const void *, socklen_t, int) = real(REAL_GETHOSTBYADDR);
     if (libc)

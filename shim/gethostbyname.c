@@ -10,8 +10,6 @@
 /* What a call comes to: the _r form's return value, TO_LIBC, or with *found NULL a failure that *h_error names. */
 static int fail(int *h_error, int name_error, int result) {
     *h_error = name_error;
-    if (on_glibc()) /* whose resolver leaves it there too; Perl reads it behind the _r form */
-        h_errno = name_error;
     return result;
 }
 
@@ -27,35 +25,33 @@ static int failure_of(const struct question *question, const struct reply *reply
     return fail(h_error, outcome == NW_OUTCOME_NO_DATA ? NO_DATA : HOST_NOT_FOUND, 0);
 }
 
-/* Where the result goes. The static place has to be claimed, for the moment of writing. */
-struct place {
-    struct hostent *host;
-    char *buffer;
-    size_t size;
-    _Atomic uint64_t *writer;
-};
-
 OWN_FRAME static int build(const struct question *question, const struct answer *answer, const struct place *place,
                            struct hostent **found, int *h_error) {
-    if (on_glibc() && !chain_is_plain(answer))
+    bool glibc = on_glibc();
+    if (glibc && !chain_is_plain(answer))
         return TO_LIBC;
     struct destination few[FEW_DESTINATIONS], *destinations = few;
-    if (answer->count > FEW_DESTINATIONS && !(destinations = malloc(answer->count * sizeof *destinations)))
+    size_t count = answer->count;
+    if (!glibc && count > MUSL_ADDRESSES_MAX)
+        count = MUSL_ADDRESSES_MAX;
+    if (count > FEW_DESTINATIONS && !(destinations = malloc(count * sizeof *destinations)))
         return TO_LIBC;
-    take_addresses(answer, rotation(), false, MUSL_PORT, destinations);
-    if (!on_glibc()) /* glibc sorts in getaddrinfo only */
-        order(destinations, answer->count, NULL, tick_ms());
+    take_addresses(answer, count, rotation(), false, MUSL_PORT, destinations);
+    if (!glibc) /* glibc sorts in getaddrinfo only */
+        order(destinations, count, NULL, question->now);
     int error = TO_LIBC;
-    if (!place->writer || take(place->writer, tick_ms())) {
-        error = hostent_write(question, answer, destinations, place->host, place->buffer, place->size);
-        if (place->writer)
+    if (!place->writer || take(place->writer, question->now)) {
+        error = hostent_write(question, answer, destinations, count, place);
+        if (place->writer) {
             release(place->writer);
+            error = error ? TO_LIBC : 0;
+        }
     }
     if (destinations != few)
         free(destinations);
     if (error == 0)
         *found = place->host;
-    if (on_glibc() && error != TO_LIBC)
+    if (glibc && error != TO_LIBC)
         *h_error = error ? NETDB_INTERNAL : NETDB_SUCCESS;
     return error;
 }
@@ -86,7 +82,9 @@ static int from_cache(const char *name, int family, const struct place *place, s
     if ((family == AF_INET || family == AF_INET6) && eligible(name, &question) &&
         !(family == AF_INET6 && question.no_aaaa))
         error = resolve(&question, family, place, found, h_error);
-    errno = on_glibc() && (error == ERANGE || error == EAGAIN) ? error : errno_before;
+    errno = errno_before;
+    if (error != TO_LIBC)
+        errors_behind_name(error, h_error);
     return error;
 }
 
@@ -99,14 +97,11 @@ struct static_place {
 };
 
 static bool from_cache_static(const char *name, int family, struct static_place *own, struct hostent **found) {
-    if (!libc_is_whole())
-        return false;
-    int h_error = h_errno;
+    int h_error = NETDB_SUCCESS;
     const struct place place = {&own->host, own->buffer, sizeof own->buffer, &own->writer};
-    int error = from_cache(name, family, &place, found, &h_error);
-    if (error == TO_LIBC || error == ERANGE)
+    if (from_cache(name, family, &place, found, &h_error) == TO_LIBC)
         return false;
-    h_errno = h_error;
+    errors_behind_static_name(h_error);
     return true;
 }
 

@@ -1,7 +1,6 @@
 /* getnameinfo. The host's name is from the cache; services and addresses as text are the real function's, which looks
  * nothing up for them. */
 #include "lookup.h"
-#include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
 
@@ -24,37 +23,36 @@ static int look(const struct sockaddr *address, socklen_t length, int flags, str
     return TO_LIBC;
 }
 
+static int ask_libc(const struct sockaddr *address, socklen_t length, char *host, socklen_t host_size, char *service,
+                    socklen_t service_size, int flags) {
+    int (*libc)(const struct sockaddr *, socklen_t, char *, socklen_t, char *, socklen_t, int) = real(REAL_GETNAMEINFO);
+    if (libc)
+        return libc(address, length, host, host_size, service, service_size, flags);
+    no_libc();
+    return EAI_SYSTEM;
+}
+
 EXPORT int getnameinfo(const struct sockaddr *restrict address, socklen_t length, char *restrict host,
                        socklen_t host_size, char *restrict service, socklen_t service_size, int flags) {
     struct question question;
-    int (*libc)(const struct sockaddr *, socklen_t, char *, socklen_t, char *, socklen_t, int) = real(REAL_GETNAMEINFO);
-    if (!libc) {
-        no_libc();
-        return EAI_SYSTEM;
-    }
     int outcome = libc_is_whole() && host && host_size > 0 ? look(address, length, flags, &question) : TO_LIBC;
     if (outcome == NW_OUTCOME_TEMPORARY && on_glibc() && !glibc_since(24)) /* it may take that for a lack of a name */
         outcome = TO_LIBC;
     if (outcome == TO_LIBC)
-        return libc(address, length, host, host_size, service, service_size, flags);
+        return ask_libc(address, length, host, host_size, service, service_size, flags);
 
-    int errno_before = errno, error = 0;
-    if (outcome != NW_OUTCOME_DATA && on_glibc())
-        failure_tell(outcome);
+    if (on_glibc())
+        errors_behind_address(0, outcome); /* what libc does below may leave something else */
     if (outcome == NW_OUTCOME_DATA) {
         size_t bytes = strlen(question.spelled) + 1;
         if (bytes > host_size)
             return EAI_OVERFLOW;
         memcpy(host, question.spelled, bytes);
-        if (service && service_size > 0)
-            error = libc(address, length, NULL, 0, service, service_size, flags);
-    } else if (outcome == NW_OUTCOME_TEMPORARY && on_glibc()) {
-        error = EAI_AGAIN;
-    } else if (flags & NI_NAMEREQD) {
-        error = EAI_NONAME;
-    } else {
-        error = libc(address, length, host, host_size, service, service_size, flags | NI_NUMERICHOST);
+        return service && service_size > 0 ? ask_libc(address, length, NULL, 0, service, service_size, flags) : 0;
     }
-    errno = errno_before;
-    return error;
+    if (outcome == NW_OUTCOME_TEMPORARY && on_glibc())
+        return EAI_AGAIN;
+    if (flags & NI_NAMEREQD)
+        return EAI_NONAME;
+    return ask_libc(address, length, host, host_size, service, service_size, flags | NI_NUMERICHOST);
 }

@@ -29,30 +29,34 @@ static char *put(char **at, const void *text, size_t length) {
 
 /* 0, or ERANGE with the buffer as it was. */
 int hostent_write(const struct question *question, const struct answer *answer, const struct destination *addresses,
-                  struct hostent *host, char *buffer, size_t size) {
+                  size_t count, const struct place *place) {
+    struct hostent *host = place->host;
+    char *buffer = place->buffer;
     char canonical_buffer[NW_NAME_BYTES_MAX + 1];
-    const char *canonical = canonical_of(question, answer, canonical_buffer);
+    const char *canonical =
+        answer->chain_count == 0 ? question->spelled : canonical_of(question, answer, canonical_buffer);
+    bool glibc = on_glibc();
     size_t alias_count = count_aliases(question, answer, canonical), bytes = answer->type == NW_TYPE_A ? 4 : 16;
     size_t pad = -(uintptr_t)buffer % sizeof(char *);
     size_t text = strlen(canonical) + 1;
-    if (!on_glibc())
+    if (!glibc)
         text += alias_count == 2 ? strlen(question->asked) + 1 : 0;
     else if (alias_count > 0)
         text += question->length + 1u + chain_bytes(answer, alias_count - 1);
-    size_t needed = pad + (alias_count + 1 + answer->count + 1) * sizeof(char *) + answer->count * bytes + text;
-    if (needed > size)
+    size_t needed = pad + (alias_count + 1 + count + 1) * sizeof(char *) + count * bytes + text;
+    if (needed > place->size)
         return ERANGE;
 
     host->h_aliases = (char **)(void *)(buffer + pad);
     host->h_addr_list = host->h_aliases + alias_count + 1;
-    char *at = (char *)(host->h_addr_list + answer->count + 1);
+    char *at = (char *)(host->h_addr_list + count + 1);
     host->h_addrtype = answer->type == NW_TYPE_A ? AF_INET : AF_INET6;
     host->h_length = (int)bytes;
-    for (size_t i = 0; i < answer->count; i++, at += bytes)
+    for (size_t i = 0; i < count; i++, at += bytes)
         host->h_addr_list[i] = memcpy(at, addresses[i].address, bytes);
-    host->h_addr_list[answer->count] = NULL;
+    host->h_addr_list[count] = NULL;
     host->h_name = put(&at, canonical, strlen(canonical));
-    if (!on_glibc()) {
+    if (!glibc) {
         host->h_aliases[0] = host->h_name;
         if (alias_count == 2)
             host->h_aliases[1] = put(&at, question->asked, strlen(question->asked));

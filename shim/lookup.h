@@ -3,8 +3,9 @@
  * have it; search.c goes through the names
  * of its search list; table.c looks into the published table (map.c), else client.c asks the server; answer.c reads the
  * record; order.c sorts as this libc sorts, by what routes.c keeps; addrinfo.c and hostent.c give the result this
- * libc's shape. Whatever is not ours or goes wrong is handed to the real function (real.c). The name of an address is
- * wanted at gethostbyaddr.c and getnameinfo.c; reverse.c does for them what eligible.c does for names, and asks.
+ * libc's shape, errors.c leaves in errno and h_errno what it would. Whatever is not ours or goes wrong is handed to the
+ * real function (real.c). The name of an address is wanted at gethostbyaddr.c and getnameinfo.c; reverse.c does for
+ * them what eligible.c does for names, and asks.
  * dlopen.c stands apart: it keeps PHP's extensions from going past all of this. */
 #ifndef NAMEWELL_LOOKUP_H
 #define NAMEWELL_LOOKUP_H
@@ -101,6 +102,14 @@ struct guard {
 };
 struct guard guard_enter(void);
 void guard_leave(struct guard);
+
+/* errors.c: what a call leaves in errno and h_errno */
+struct reply;
+int h_error_of(int outcome);
+void errors_behind_name(int error, const int *h_error);
+void errors_behind_static_name(int h_error);
+void errors_behind_address(int error, int outcome);
+void errors_behind_addrinfo(int error, int family, int flags, const struct reply *);
 
 /* clock.c; time 0: nobody can tell it, and then nothing that has an end is given out */
 uint64_t now_ms(void);
@@ -318,7 +327,9 @@ struct destination {
 #define MUSL_PORT 0xffff
 uint32_t rotation(void);
 #define FEW_DESTINATIONS 8
-size_t take_addresses(const struct answer *, uint32_t rotation, bool mapped, uint16_t port, struct destination *);
+#define MUSL_ADDRESSES_MAX 48 /* MAXADDRS of its lookup.h, of both families together */
+void take_addresses(const struct answer *, size_t count, uint32_t rotation, bool mapped, uint16_t port,
+                    struct destination *);
 void order(struct destination *, size_t count, const struct interfaces *known, uint64_t now_ms);
 void learn_glibc(struct destination *, const struct interfaces *, int *fd);
 void learn_musl(struct destination *);
@@ -338,7 +349,7 @@ struct service {
     int socktype, protocol;
     uint16_t port; /* network order */
 };
-int services_find(const char *service, int socktype, int protocol, int flags, struct service *, size_t *count);
+bool services_find(const char *service, int socktype, int protocol, int flags, struct service *, size_t *count);
 
 /* addrinfo.c */
 struct addrinfo *addrinfo_glibc(const struct destination *, size_t count, const struct service *, size_t service_count,
@@ -348,19 +359,27 @@ struct addrinfo *addrinfo_musl(const struct destination *, size_t count, const s
 void addrinfo_free(struct addrinfo *);
 
 /* hostent.c */
-int hostent_write(const struct question *, const struct answer *, const struct destination *, struct hostent *,
-                  char *buffer, size_t size);
+struct place { /* where the result goes; a static one has to be claimed, for the moment of writing */
+    struct hostent *host;
+    char *buffer;
+    size_t size;
+    _Atomic uint64_t *writer;
+};
+int hostent_write(const struct question *, const struct answer *, const struct destination *, size_t count,
+                  const struct place *);
 
 /* reverse.c */
 bool is_mapped(const uint8_t v6[16]);
 bool eligible_address(int family, const uint8_t *address, struct question *);
 int name_find(int family, const uint8_t *address, struct question *);
-int failure_tell(int outcome);
 
 /* canonical.c: the name at the end of the chain, as this libc chooses it; into a buffer of NW_NAME_BYTES_MAX + 1 */
 const char *canonical_of(const struct question *, const struct answer *, char *buffer);
 bool chain_is_plain(const struct answer *);
-bool is_dead_end(const struct answer *);
+/* An alias of a name that has no such record: what glibc calls it depends on the function and on glibc's version. */
+static inline bool is_dead_end(const struct answer *answer) {
+    return answer->outcome == NW_OUTCOME_NO_DATA && answer->chain_count > 0 && on_glibc();
+}
 bool has_punycode(const struct question *, const struct answer *);
 
 #endif

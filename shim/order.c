@@ -34,13 +34,11 @@ static bool keeps_order(const struct answer *answer) {
     return answer->ttl_seconds == 0 || answer->flags & NW_RECORD_FLAG_FIXED_ORDER;
 }
 
-/* Writes the answer's addresses, starting with another one each time; v4 as v4-mapped v6 on request. */
-size_t take_addresses(const struct answer *answer, uint32_t rotation, bool mapped, uint16_t port,
-                      struct destination *into) {
-    if (answer->outcome != NW_OUTCOME_DATA)
-        return 0;
+/* Writes so many of the answer's addresses, starting with another one each time; v4 as v4-mapped v6 on request. */
+void take_addresses(const struct answer *answer, size_t count, uint32_t rotation, bool mapped, uint16_t port,
+                    struct destination *into) {
     size_t next = keeps_order(answer) ? 0 : (size_t)((uint64_t)rotation * answer->count >> 32);
-    for (size_t i = 0; i < answer->count; i++) {
+    for (size_t i = 0; i < count; i++) {
         struct destination *destination = &into[i];
         *destination = (struct destination){.family = AF_INET6, .port = port};
         uint8_t *address = destination->address;
@@ -55,7 +53,6 @@ size_t take_addresses(const struct answer *answer, uint32_t rotation, bool mappe
         }
         next = next + 1 == answer->count ? 0 : next + 1;
     }
-    return answer->count;
 }
 
 unsigned common_bits(const uint8_t *a, const uint8_t *b, unsigned bytes) {

@@ -71,7 +71,7 @@ bool eligible_address(int family, const uint8_t *address, struct question *quest
     if (!user || user->off || (v4 ? is_local_v4(address) : is_local_v6(address)))
         return false;
     write_question(address, v4, question);
-    if (is_bypassed(question, user->bypass))
+    if (user->bypass[0] && is_bypassed(question, user->bypass))
         return false;
     question->now = tick_ms();
     if (v4)
@@ -131,11 +131,4 @@ int name_find(int family, const uint8_t *address, struct question *question) {
     int outcome = eligible_address(family, address, question) ? resolve(question) : TO_LIBC;
     errno = errno_before;
     return outcome;
-}
-
-/* What glibc calls it, in the thread's h_errno too, whatever the function. */
-int failure_tell(int outcome) {
-    return h_errno = outcome == NW_OUTCOME_TEMPORARY ? TRY_AGAIN
-                     : outcome == NW_OUTCOME_NO_DATA ? NO_DATA
-                                                     : HOST_NOT_FOUND;
 }

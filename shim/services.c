@@ -24,8 +24,8 @@ static size_t choose(int socktype, int protocol, struct service *services) {
     return 0;
 }
 
-static int ask_libc(const char *service, int socktype, int protocol, int flags, struct service *services,
-                    size_t *count) {
+static bool ask_libc(const char *service, int socktype, int protocol, int flags, struct service *services,
+                     size_t *count) {
     int (*libc)(const char *, const char *, const struct addrinfo *, struct addrinfo **) = real(REAL_GETADDRINFO);
     void (*libc_free)(struct addrinfo *) = real(REAL_FREEADDRINFO);
     struct addrinfo hints = {.ai_family = AF_INET,
@@ -34,12 +34,12 @@ static int ask_libc(const char *service, int socktype, int protocol, int flags, 
                              .ai_flags = (flags & AI_NUMERICSERV) | AI_PASSIVE},
                     *list = NULL;
     if (!libc || !libc_free)
-        return TO_LIBC;
+        return false;
     struct guard guard = guard_enter();
     int error = libc(NULL, service, &hints, &list);
     guard_leave(guard);
     if (error)
-        return error == EAI_SERVICE || error == EAI_NONAME ? error : TO_LIBC;
+        return false; /* libc says so before it looks any name up */
     *count = 0;
     bool fits = true;
     for (const struct addrinfo *entry = list; entry; entry = entry->ai_next) {
@@ -50,26 +50,26 @@ static int ask_libc(const char *service, int socktype, int protocol, int flags, 
                                  ((const struct sockaddr_in *)(const void *)entry->ai_addr)->sin_port};
     }
     libc_free(list);
-    return fits && *count > 0 ? 0 : TO_LIBC;
+    return fits && *count > 0;
 }
 
-/* 0, TO_LIBC, or the error that libc gives before it looks any name up. */
-int services_find(const char *service, int socktype, int protocol, int flags, struct service *services, size_t *count) {
+bool services_find(const char *service, int socktype, int protocol, int flags, struct service *services,
+                   size_t *count) {
     *count = choose(socktype, protocol, services);
     if (*count == 0)
-        return TO_LIBC; /* the rarer transports differ from version to version */
+        return false; /* the rarer transports differ from version to version */
     if (!service)
-        return 0;
+        return true;
     unsigned port = 0;
     size_t digits = strspn(service, "0123456789");
     if (digits == 0 || service[digits])
-        return service[0] >= 'a' && service[0] <= 'z' ? ask_libc(service, socktype, protocol, flags, services, count)
-                                                      : TO_LIBC; /* spaces and signs, which strtoul reads, or nothing */
+        return service[0] >= 'a' && service[0] <= 'z' && /* or else spaces and signs, which strtoul reads, or nothing */
+               ask_libc(service, socktype, protocol, flags, services, count);
     for (size_t i = 0; i < digits && port <= UINT16_MAX; i++)
         port = port * 10 + (unsigned)(service[i] - '0');
     if (port > UINT16_MAX)
-        return TO_LIBC;
+        return false;
     for (size_t i = 0; i < *count; i++)
         services[i].port = htons((uint16_t)port);
-    return 0;
+    return true;
 }

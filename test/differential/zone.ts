@@ -22,6 +22,8 @@ const FORWARD: Zone = {
   "forty.example": { A: FORTY },
   "ten.example": { A: TEN.map((i) => `192.0.2.${i}`), AAAA: TEN.map((i) => `2001:db8::${i}`) },
   "sixty.example": { AAAA: FORTY.map((_, i) => `2001:db8:${i}::1`) }, // more than a slot of the table holds
+  "sixty-fours.example": { A: [...FORTY, ...TEN.map((i) => `203.0.113.${i}`), ...TEN.map((i) => `192.0.2.${i}`)] },
+  "sixty-all.example": { A: FORTY.slice(0, 30), AAAA: TEN.flatMap((i) => [1, 2, 3].map((j) => `2001:db8:${i}::${j}`)) },
   "twice.example": { A: ["192.0.2.20", "192.0.2.20", "192.0.2.21"] },
   "brief.example": { ttl: 0, A: ["192.0.2.22"] },
   "three-links.example": { CNAME: "www.example" },

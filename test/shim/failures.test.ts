@@ -177,10 +177,12 @@ for (const libc of ["glibc", "musl"] as const) {
       expect(await addresses(floods, { calls: 2, client: impatient })).toEqual({ answers: [LIBC, LIBC], asked: 1 });
     });
 
-    it("an answer of thousands of addresses comes whole", async () => {
+    it("an answer of thousands of addresses comes whole, or on musl with the 48 that its own arrays hold", async () => {
       const { answers } = await addresses(answersFrom(ZONE), { script: `echo ${CALL} | sed s/www/large/` });
-      expect(answers.length).toBe(4000);
-      expect(new Set(answers)).toEqual(new Set(THOUSANDS));
+      const count = libc === "glibc" ? THOUSANDS.length : 48;
+      expect(answers.length).toBe(count);
+      expect(new Set(answers).size).toBe(count);
+      expect(new Set(THOUSANDS)).toEqual(new Set([...answers, ...THOUSANDS]));
     });
 
     const record = sealedRecord({ name: "www.example", addresses: [CACHE] });

@@ -9,7 +9,6 @@
  * callers do. Run with and without the preload, the two outputs say what differs. Addresses of memory are never
  * printed, relations between them are. `lookup apart` gives each call a process of its own, which has looked up nothing
  * before, and a time in which it has to end. */
-#define _GNU_SOURCE 1
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
@@ -23,6 +22,30 @@
 #include <unistd.h>
 
 #define SECONDS_MAX 20
+#define OWN_ERRNO 7777 /* no call leaves these by itself */
+#define OWN_H_ERRNO 8888
+
+static void mark(void) {
+    errno = OWN_ERRNO;
+    h_errno = OWN_H_ERRNO;
+}
+
+struct left {
+    int error, h_error;
+};
+
+static struct left look(void) {
+    return (struct left){errno, h_errno};
+}
+
+static void print_left(struct left left) {
+    char errors[2][16] = {"kept", "kept"};
+    if (left.error != OWN_ERRNO)
+        snprintf(errors[0], sizeof errors[0], "%d", left.error);
+    if (left.h_error != OWN_H_ERRNO)
+        snprintf(errors[1], sizeof errors[1], "%d", left.h_error);
+    printf("  leaves errno %s, h_errno %s\n", errors[0], errors[1]);
+}
 
 static const char *text(const char *word) {
     return strcmp(word, "-") == 0 ? NULL : strcmp(word, "''") == 0 ? "" : word;
@@ -62,9 +85,12 @@ static void run_getaddrinfo(char **words, int count) {
         hints.ai_protocol = number(words[5]);
         hints.ai_flags = number(words[6]);
     }
+    mark();
     int error = getaddrinfo(text(words[1]), text(words[2]), hinted ? &hints : NULL, &list);
+    struct left left = look();
     printf("  returns %d (%s)%s\n", error, error ? gai_strerror(error) : "",
            error && list != (void *)-1L ? " list set" : "");
+    print_left(left);
     if (error)
         return;
     print_addrinfo(list);
@@ -88,7 +114,9 @@ static void print_hostent(const struct hostent *host) {
 }
 
 static void run_static(struct hostent *host) {
-    printf("  returns %s h_errno %d\n", host ? "a host" : "NULL", host ? 0 : h_errno);
+    struct left left = look();
+    printf("  returns %s h_errno %d\n", host ? "a host" : "NULL", host ? 0 : left.h_error);
+    print_left(left);
     if (host)
         print_hostent(host);
 }
@@ -111,6 +139,7 @@ static int call_reentrant(const struct reentrant *call, struct hostent *host, ch
 
 static void run_reentrant(const struct reentrant *call, const char *size_word, size_t pad) {
     int grows = strchr(size_word, '*') != NULL, error, h_error;
+    struct left left;
     struct hostent host, *result;
     char *memory = NULL;
     for (size_t size = (size_t)number(size_word);; size = size ? size * 2 : 1) {
@@ -118,16 +147,14 @@ static void run_reentrant(const struct reentrant *call, const char *size_word, s
         memory = malloc(size + pad + 1); /* exactly as large as told, for a sanitizer to see any step beyond it */
         result = (void *)-1L;
         h_error = 77;
-        errno = 0;
+        mark();
         error = call_reentrant(call, &host, memory + pad, size, &result, &h_error);
+        left = look();
         if (!grows || error != ERANGE)
             break;
     }
-    printf("  returns %d result %s h_errno %d errno %d\n", error,
-           result == &host ? "the host"
-           : result        ? "?"
-                           : "NULL",
-           h_error, error ? errno : 0);
+    printf("  returns %d result %s h_errno %d\n", error, result == &host ? "the host" : result ? "?" : "NULL", h_error);
+    print_left(left);
     if (result == &host)
         print_hostent(&host);
     free(memory);
@@ -166,8 +193,11 @@ static void run_getnameinfo(char **words) {
     size_t service_size = service_word ? (size_t)number(service_word) : 0;
     char *host = host_word ? memset(malloc(host_size + 1), '!', host_size + 1) : NULL;
     char *service = service_word ? memset(malloc(service_size + 1), '!', service_size + 1) : NULL;
+    mark();
     int error = getnameinfo(&socket_address.any, (socklen_t)number(words[5]), host, (socklen_t)host_size, service,
                             (socklen_t)service_size, number(words[8]));
+    struct left left = look();
+    print_left(left);
     printf("  returns %d (%s)\n", error, error ? gai_strerror(error) : "");
     if (error == 0 && host_size > 0)
         print_buffer("host", host, host_size);
@@ -187,6 +217,7 @@ static void run(char *line) {
     if (count < 2)
         return;
     struct reentrant call = {.name = text(words[1]), .family = -1};
+    mark();
     if (strcmp(words[0], "getaddrinfo") == 0 && count >= 3) {
         run_getaddrinfo(words, count);
     } else if (strcmp(words[0], "gethostbyname") == 0) {

@@ -112,6 +112,46 @@ for (const libc of ["glibc", "musl"] as const) {
         agrees("threads", 1, 3 * NAMES.length, buildProgram("test/shim/watched.c", "glibc", WATCHED_FLAGS)));
   });
 
+  describe.skipIf(without)(`how many addresses, ${libc}${without ? ` (skipped: ${without})` : ""}`, () => {
+    const numbers = (count: number) => Array.from({ length: count }, (_, i) => i + 1);
+    const v4 = numbers(60).map((i) => `198.51.100.${i}`);
+    const v6 = numbers(60).map((i) => `2001:db8:${i}::1`);
+    const sets = { many: { a: v4, aaaa: v6 }, few: { a: v4.slice(0, 30), aaaa: v6.slice(0, 30) } };
+    let box: Sandbox;
+    let server: ScriptedServer;
+    beforeAll(async () => {
+      box = await sandbox({ addresses: [`${HOST}/24`, "2001:db8::200/64"] });
+      server = await scriptedServer(
+        answersFrom(Object.fromEntries(Object.entries(sets).map(([name, set]) => [`${name}.example`, set]))),
+      );
+    });
+    afterAll(async () => {
+      await server?.close();
+      await box?.close();
+    });
+
+    async function given(call: string) {
+      const program = buildProgram("test/shim/lookup.c", libc);
+      const env = { LD_PRELOAD: CLIENT, DNS_CACHE_DIR: server.directory };
+      const { stdout } = await box.run([program], { input: `${call}\n`, env });
+      const addresses = [...stdout.matchAll(/^ {2}(?:entry|address) (\S+)/gm)].map(([, address]) => String(address));
+      const six = addresses.filter((address) => address.includes(":")).length;
+      return { four: addresses.length - six, six, different: new Set(addresses).size === addresses.length };
+    }
+
+    it("all on glibc; on musl 48 at most, as in its own arrays, IPv6 before IPv4", async () => {
+      const glibc = libc === "glibc";
+      const different = true;
+      const [most, rest] = glibc ? [60, 30] : [48, 18];
+      for (const call of ["getaddrinfo many.example - 2 1 0 0", "gethostbyname many.example"])
+        expect(await given(call), call).toEqual({ four: most, six: 0, different });
+      for (const call of ["getaddrinfo many.example - 10 1 0 0", "gethostbyname2_r many.example 10 9000 0"])
+        expect(await given(call), call).toEqual({ four: 0, six: most, different });
+      expect(await given("getaddrinfo many.example - 0 1 0 0")).toEqual({ four: glibc ? 60 : 0, six: most, different });
+      expect(await given("getaddrinfo few.example - 0 1 0 0")).toEqual({ four: rest, six: 30, different });
+    });
+  });
+
   describe.skipIf(without)(`what the kernel is asked, ${libc}${without ? ` (skipped: ${without})` : ""}`, () => {
     let server: ScriptedServer;
     beforeAll(async () => {
@@ -156,8 +196,8 @@ for (const libc of ["glibc", "musl"] as const) {
           const end = join(server.directory, `end-${flags}`);
           const options = { env: { DNS_CACHE_DIR: server.directory } };
           const running = await box.start(["sh", "-c", endless, CLIENT, lookups, flags, end], options);
-          const v4 = String.raw`returns 0 .*\n {2}entry 192\.0\.2\.1 `;
-          const v6 = String.raw`returns 0 .*\n {2}entry 2001:db8::1 `;
+          const v4 = String.raw`returns 0 .*\n.*\n {2}entry 192\.0\.2\.1 `;
+          const v6 = String.raw`returns 0 .*\n.*\n {2}entry 2001:db8::1 `;
           await running.wrote(new RegExp(v4));
           await box.run(["ip", "addr", "add", "2001:db8::200/64", "dev", "lo", "nodad"]);
           await running.wrote(new RegExp(`^[^]*?${v4}[^]*${v6}`));

@@ -55,8 +55,13 @@ export function buildClient(title: string, flags: string, architecture: string =
 }
 
 /** The path of the program made of a C file, which is named from the root of the repository. */
-export function buildProgram(source: string, target: Target, flags: readonly string[] = []): string {
-  const directory = path.join(ROOT, "build", "test", target);
+export function buildProgram(
+  source: string,
+  target: Target,
+  flags: readonly string[] = [],
+  folder: string = target,
+): string {
+  const directory = path.join(ROOT, "build", "test", folder);
   fs.mkdirSync(directory, { recursive: true });
   const program = path.join(directory, path.basename(source, ".c"));
   const aside = `${program}.${process.pid}`;

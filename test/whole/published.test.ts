@@ -106,10 +106,12 @@ for (const libc of ["glibc", "musl"] as const) {
 
     it("comes over the socket, whole, where it does not fit the table", async () => {
       const addresses = (text: string) => [...text.matchAll(/entry (\S+)/g)].map(([, address]) => address).sort();
+      const all = [...MANY, ...MANY.map((_, i) => (i === 0 ? "2001:db8::" : `2001:db8::${i}`))];
       const asked: number[] = [];
       for (let round = 0; round < 2; round++) {
         const found = addresses(await lookUp("getaddrinfo many.example 80 0 1 0 0"));
-        expect(found).toEqual([...MANY, ...MANY.map((_, i) => (i === 0 ? "2001:db8::" : `2001:db8::${i}`))].sort());
+        expect(found).toHaveLength(libc === "glibc" ? all.length : 48); // all that musl's own arrays hold
+        expect(new Set(all)).toEqual(new Set([...found, ...all]));
         const chained = await lookUp("getaddrinfo chain.example 80 2 1 0 2", "gethostbyname_r chain.example 4096 0");
         expect(addresses(chained)).toEqual(["198.51.100.4"]);
         if (libc === "glibc") for (const name of CHAIN) expect(chained).toContain(name);
