@@ -80,14 +80,13 @@ describe.skipIf(sandboxMissing())("a table that is written while it is read", ()
     expect(reads - misses).toBeGreaterThan(1000);
   });
 
-  it.skipIf(!IS_FULL)("would, if the checksum were not looked at", async () => {
+  it("would, if the checksum were not looked at", async () => {
     const copy = fs.mkdtempSync(path.join(tmpdir(), "namewell-shim-"));
     try {
       fs.cpSync(path.join(ROOT, "shim"), copy, { recursive: true });
       const decoder = fs.readFileSync(path.join(copy, "answer.c"), "utf8");
-      const without = decoder.replace(
-        /if \((mix\(record \+ 8, .*\) != read_u64\(record \+ NW_RECORD_CHECKSUM\))\)/,
-        "if ($1 && !length)",
+      const without = decoder.replace(/([!=]=) \w+\(\w+ \+ NW_RECORD_CHECKSUM\)/, (comparison, operator) =>
+        operator === "!=" ? `${comparison} && false` : `${comparison} || true`,
       );
       expect(without).not.toBe(decoder);
       fs.writeFileSync(path.join(copy, "answer.c"), without);
@@ -95,7 +94,9 @@ describe.skipIf(sandboxMissing())("a table that is written while it is read", ()
       const { status, stderr } = spawnSync("make", ["-s", "-C", copy, `DIST=${copy}`, client], { encoding: "utf8" });
       expect(stderr).toBe("");
       expect(status).toBe(0);
-      const { torn } = await hammer("one name's slot", "glibc", client, SECONDS);
+      const { torn, reads, misses } = await hammer("one name's slot", "glibc", client, SECONDS);
+      expect(reads - misses).toBeGreaterThan(1000);
+      if (!IS_FULL) return; // in so short a time, on a busy machine, there may be none
       expect(torn).toBeGreaterThan(0);
       await hammer("slots that change hands", "glibc", client, SECONDS); // rarer, for the name is compared too
     } finally {
