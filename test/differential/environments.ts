@@ -332,7 +332,7 @@ const LEAST_SPARED: Readonly<Record<Libc | "both", Readonly<Record<string, numbe
   },
   glibc: {
     ...noneIn("nsswitch: ", ["files nosuchmodule dns", "files dns # mymachines", "files [SUCCESS=merge] dns"]),
-    ...noneIn("nsswitch: ", ["dns [!SUCCESS=return] files", "dns [TRYAGAIN=return] files"]),
+    ...noneIn("nsswitch: ", ["dns [!SUCCESS=return] files", "dns [TRYAGAIN=return] files", ""]),
     ...noneIn("", ["an empty LOCALDOMAIN", "RES_OPTIONS ndots:x", "RES_OPTIONS no-tld-query"]),
     ...noneIn("", ["a server that fails, first in the search list"]),
     "nsswitch: files dns myhostname": 0.08,

@@ -6,6 +6,7 @@ import * as layout from "../../assembly/layout.ts";
 import { buildProgram, CLIENT, muslMissing } from "../support/programs.ts";
 import { type Sandbox, sandbox, sandboxMissing } from "../support/sandbox.ts";
 import { answersFrom, hangsUpAfter, type ScriptedServer, scriptedServer } from "../support/scriptedServer.ts";
+import { beatingHeader } from "../support/tableFile.ts";
 
 const { OUTCOME_NO_DATA, OUTCOME_NO_NAME, OUTCOME_TEMPORARY } = layout;
 const ZONE = {
@@ -84,6 +85,7 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 const missing = sandboxMissing();
 let box: Sandbox;
 let server: ScriptedServer;
+let header: ReturnType<typeof beatingHeader>;
 beforeAll(async () => {
   if (missing) return;
   box = await sandbox({
@@ -92,8 +94,10 @@ beforeAll(async () => {
   });
   await box.startModule(`${root}/test/support/zoneUpstream.ts`, ["192.0.2.200", "{}"], { ready: /ready/ });
   server = await scriptedServer(answersFrom(ZONE));
+  header = beatingHeader(server.directory); // whose denials are final
 });
 afterAll(async () => {
+  header?.close();
   await server?.close();
   await box?.close();
 });
