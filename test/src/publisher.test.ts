@@ -10,12 +10,11 @@ import { createCounters } from "../../src/counters.ts";
 import { openDirectory } from "../../src/directory.ts";
 import { createLog } from "../../src/log.ts";
 import { createPublisher } from "../../src/publisher.ts";
-import { namesOf } from "../../src/record.ts";
 import { createStandstill } from "../../src/standstill.ts";
 import type { TableOptions } from "../../src/wasm.ts";
-import { unmasked } from "../support/masks.ts";
 import { address, makeRecord } from "../support/records.ts";
 import { type Sandbox, sandbox, sandboxMissing } from "../support/sandbox.ts";
+import { slotsIn } from "../support/slots.ts";
 import { debugWasm } from "../support/wasm.ts";
 
 const SERVERS = Buffer.alloc(2 * layout.SERVER_BYTES, 1);
@@ -34,19 +33,6 @@ afterEach(() => {
   for (const each of publishers.splice(0)) each.stop();
   fs.rmSync(directory, { recursive: true, force: true });
 });
-
-/** Where the slots with a record are in a table, with the names that they are of, in their order. */
-function slotsIn(table: Buffer): { name: string; at: number }[] {
-  const found: { name: string; at: number }[] = [];
-  for (let set = layout.HEADER_BYTES; set < table.length; set += layout.SET_BYTES) {
-    for (let way = 0; way < layout.WAYS; way++) {
-      const at = set + layout.TAG_LINE_BYTES + way * layout.SLOT_BYTES;
-      if (table.readBigUInt64LE(at + layout.RECORD_NONCE) === 0n) continue;
-      found.push({ name: namesOf(unmasked(table.subarray(at, at + layout.SLOT_BYTES)))[0] as string, at });
-    }
-  }
-  return found;
-}
 
 /** A server's table and publisher; not prepared yet. */
 function server(options: Partial<TableOptions> = {}, isOn = true) {
@@ -142,7 +128,7 @@ describe("the published file", () => {
     const { published } = one.counters;
     one.keep("a.example", 1, 150);
     expect(one.counters.published).toBe(published + 1);
-    expect(file().includes("a.example")).toBe(false);
+    expect(slotsIn(file()).map(({ name }) => name)).not.toContain("a.example");
   });
 
   it("is there whole, without holes, readable by all whatever the umask, and nothing beside it", () => {
@@ -201,6 +187,36 @@ describe("the published file", () => {
     expect(fs.readdirSync(directory)).toEqual(["cache.table"]);
     expect(log).toEqual([]);
     wasm.check();
+  });
+
+  it("is retired by a renewal though its name has been taken away, before the new one is made", () => {
+    const one = started();
+    one.keep("a.example");
+    const last = held();
+    fs.rmSync(tablePath);
+    const states: number[] = [];
+    const open = fs.openSync;
+    vi.spyOn(fs, "openSync").mockImplementation((...args) => {
+      if (args[1] === "wx+") states.push(stateIn(last()));
+      return open(...args);
+    });
+    one.renew({ upstreams: "" });
+    expect([...states, stateIn(last()), stateIn(file())]).toEqual([
+      layout.STATE_RETIRED,
+      layout.STATE_RETIRED,
+      layout.STATE_LIVE,
+    ]);
+  });
+
+  it("of another server is left alone by a renewal", () => {
+    const first = started();
+    first.socket.isInPlace = false;
+    const second = started();
+    second.keep("b.example");
+    const before = inode();
+    first.renew({ upstreams: "" });
+    expect([inode(), stateIn(file())]).toEqual([before, layout.STATE_LIVE]);
+    expect(slotsIn(file()).map(({ name }) => name)).toEqual(["b.example"]);
   });
 
   it("is left live and as it is by a stop", () => {
@@ -462,6 +478,23 @@ describe("a start", () => {
     late.start();
     expect(late.finds("a.example")).toBe(true);
     expect(file().equals(late.wasm.image)).toBe(true);
+  });
+
+  it("has nothing of what it read before that the other server has taken out since", () => {
+    const first = started();
+    first.keep("a.example");
+    first.stop();
+    const [brief, late] = [server(), server()];
+    late.prepare();
+    brief.prepare();
+    nextMillisecond();
+    brief.start();
+    brief.keep("a.example", 1, 1, 0);
+    brief.stop();
+    late.start();
+    expect([late.finds("a.example"), late.wasm.usedCount()]).toEqual([false, 0]);
+    expect(file().equals(late.wasm.image)).toBe(true);
+    late.wasm.check();
   });
 
   it("makes a new file where the last one has been removed since it was read", () => {

@@ -10,6 +10,7 @@ import { startUpstream, type Upstream } from "../../demo/upstream.ts";
 import { addressesOf } from "../../src/record.ts";
 import { askOnce, recordsOf } from "../support/frames.ts";
 import { libraryMissing } from "../support/programs.ts";
+import { slotsIn } from "../support/slots.ts";
 
 const LIBRARY = "/usr/$LIB/faketime/libfaketimeMT.so.1";
 const NAME = "www.example";
@@ -59,7 +60,8 @@ async function look(): Promise<string[]> {
   const [record] = recordsOf(await askOnce(path.join(directory, "dns.sock"), [NAME]));
   return addressesOf(record as Buffer);
 }
-const isPublished = () => fs.readFileSync(path.join(directory, "cache.table")).includes(NAME);
+const isPublished = () =>
+  slotsIn(fs.readFileSync(path.join(directory, "cache.table"))).some(({ name }) => name === NAME);
 const forgot = ({ log }: ServerProcess) => log.filter(({ msg }) => FORGOT.test(msg));
 
 describe.skipIf(missing)(`a wall clock that jumps${missing ? ` (skipped: ${missing})` : ""}`, () => {
