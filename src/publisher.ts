@@ -115,11 +115,12 @@ export function createPublisher({
     renew(view) {
       writeView(image, view);
       empty();
-      if (published === undefined) return;
-      const last = published.descriptor;
+      if (published === undefined || !holdsPlace()) return;
+      const last = published;
       published = undefined;
+      tablefile.retireAndClose(last); // at once: a large one takes a while to make, …
+      takeAway(last); // … and where two have no room, the next one is to have the last one's
       putInPlace(makeNew());
-      fs.closeSync(last);
       if (published === undefined) clearInterval(heartbeat);
     },
 
@@ -132,6 +133,7 @@ export function createPublisher({
   };
 
   function prepareTable(): LastTable | NewTable | NoTable {
+    if (hasRead) empty(); // the time before: what is empty by now would stay
     const last = isOn ? readLast() : undefined;
     if (typeof last === "object") return last;
     if (hasRead) empty();
@@ -249,14 +251,16 @@ export function createPublisher({
   }
 
   function beat(): void {
-    if (published === undefined) return;
-    if (!isInPlace()) {
-      log.tableNotPublished("dns.sock is not this server's any more");
-      standDown();
-      return;
-    }
+    if (published === undefined || !holdsPlace()) return;
     setHeartbeat();
     attempt(published, tablefile.writeHeartbeat);
+  }
+
+  function holdsPlace(): boolean {
+    if (isInPlace()) return true;
+    log.tableNotPublished("dns.sock is not this server's any more");
+    standDown();
+    return false;
   }
 
   function setHeartbeat(): void {

@@ -156,16 +156,16 @@ export function createResolver(options: ResolverOptions): Resolver {
     const generation = view.generation();
     const standstills = standstill.count();
     const asked = await view.ask(question);
+    const isOfNow = generation === view.generation() && standstills === standstill.count(); // or of another view
     if ("record" in asked) {
       if (view.hasFixedOrder) setFlags(asked.record, RECORD_FLAG_FIXED_ORDER);
-      const isOfNow = generation === view.generation() && standstills === standstill.count(); // or of another view
       const limits = isOfNow ? view.limits : KEPT_FOR_NOTHING;
       return cache.keep(asked.record, nowMs(), view.usualMs(), limits);
     }
     counters.failures++;
     log.questionFailed(question.name, typeName(question.type), asked.failure);
     if (asked.isOwnLack) return cache.bare(question, OUTCOME_UNFIT, nowMs()); // libc may do better in its own process
-    failures.add(key, asked, nowMs());
+    if (isOfNow) failures.add(key, asked, nowMs());
     return failed(question, asked);
   }
 

@@ -66,6 +66,7 @@ async function start(): Promise<void> {
     const next = tableView(upstreams, config.rules);
     if (next.upstreams === view.upstreams) return;
     view = next;
+    resolver.forget();
     cache.forgetLong();
     publisher.renew(view);
   }

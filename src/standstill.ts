@@ -7,28 +7,34 @@ import { nowMs, realMs } from "./clock.ts";
 export interface Standstill {
   /** How many there have been; asked for at any time, it is right up to a heartbeat ago. */
   count(): number;
-  /** What CLOCK_REALTIME was at that time, by the last look at both. */
+  /** What CLOCK_REALTIME was at that time, by the last look at both; less what it has run ahead since answers were forgotten. */
   realMsAt(nowMs: number): number;
   /** Looks at each heartbeat, too. */
   watch(): void;
 }
 
-/** So far CLOCK_REALTIME may run ahead of CLOCK_MONOTONIC between two heartbeats. */
+/** So far CLOCK_REALTIME may run ahead of CLOCK_MONOTONIC, … */
 export const AHEAD_MS_MAX = 2000;
+/** … and so much more a millisecond, in small steps: no answer outlives its ttl by a larger share. */
+const CORRECTED_MS = 0.1;
 
 /** @param forget is called at each, with the time that was not counted */
 export function createStandstill(forget: (lostMs: number) => void): Standstill {
   let count = 0;
   let seenRealMs = realMs();
-  let aheadMs = seenRealMs - nowMs();
+  let seenMs = nowMs();
+  let aheadMs = seenRealMs - seenMs; // as far as it is made up for
 
   function look(): void {
-    const lastAheadMs = aheadMs;
     seenRealMs = realMs();
-    aheadMs = seenRealMs - nowMs();
-    if (aheadMs - lastAheadMs <= AHEAD_MS_MAX) return;
+    const now = nowMs();
+    const lostMs = seenRealMs - now - aheadMs;
+    const isStandstill = lostMs > AHEAD_MS_MAX;
+    aheadMs += isStandstill ? lostMs : Math.min(lostMs, (now - seenMs) * CORRECTED_MS);
+    seenMs = now;
+    if (!isStandstill) return;
     count++;
-    forget(aheadMs - lastAheadMs);
+    forget(lostMs);
   }
 
   return {

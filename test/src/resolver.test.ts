@@ -128,6 +128,18 @@ describe("resolve", () => {
     expect(resolve("a.example")).not.toBeInstanceOf(Promise);
   });
 
+  it("remembers no failure of a question that was under way when the clock stood still", async () => {
+    const { resolve, standStill, asked, endAll } = resolver();
+    const before = resolve("a.example");
+    standStill();
+    endAll(FAILURE);
+    expect(outcomeOf(await before)).toBe(OUTCOME_TEMPORARY);
+    const after = resolve("a.example");
+    expect(asked).toHaveLength(1);
+    endAll(missing("a.example"));
+    expect(outcomeOf(await after)).toBe(OUTCOME_NO_NAME);
+  });
+
   it("forgets a failure when the clock stood still", async () => {
     const { resolve, standStill, asked, endAll } = resolver();
     const first = resolve("a.example");

@@ -42,4 +42,27 @@ describe.skipIf(sandboxMissing())("the nameservers of /etc/resolv.conf", () => {
       fs.rmSync(directory, { recursive: true, force: true });
     }
   });
+
+  it("are asked by who comes after the change, though the last ones still owe others an answer to the same", async () => {
+    const directory = fs.mkdtempSync(path.join(tmpdir(), "namewell-test-"));
+    const box = await sandbox({ resolvConf: "nameserver 127.0.0.5\n" });
+    const look = () => askOnce(path.join(directory, "dns.sock"), ["www.example"]);
+    try {
+      const mute = 'require("node:dgram").createSocket("udp4").bind(53, "127.0.0.5", () => console.log("ready"))';
+      await box.start([process.execPath, "-e", mute], { ready: /ready/ });
+      await box.startModule(ZONE_MODULE, ["127.0.0.6", zone("192.0.2.6")], { ready: /ready/ });
+      const env = { DNS_CACHE_DIR: directory, DNS_CACHE_UPSTREAMS: "", DNS_CACHE_TIMEOUT_MS: "30000" };
+      const server = await box.start([process.execPath, SERVER], { env, ready: /Listening/ });
+      void look().catch(() => undefined);
+      await box.write("/etc/resolv.conf", "nameserver 127.0.0.6\n");
+      await vi.waitFor(() => expect(server.stdout()).toContain("127.0.0.6"), SEEN_WITHIN_MS);
+      const before = performance.now();
+      const [record] = recordsOf(await look());
+      expect(addressesOf(record as Buffer)).toEqual(["192.0.2.6"]);
+      expect(performance.now() - before).toBeLessThan(10_000);
+    } finally {
+      await box.close();
+      fs.rmSync(directory, { recursive: true, force: true });
+    }
+  });
 });
