@@ -127,11 +127,13 @@ for (const libc of ["glibc", "musl"] as const) {
       });
 
       it("another /etc/resolv.conf is seen", async () => {
-        const search = (domain: string) => `run echo "search ${domain}.example" >> /etc/resolv.conf`;
+        const lines = (domain: string) => ["nameserver 192.0.2.200", `search ${domain}.example`, "options ndots:2", ""];
+        const search = (domain: string) => `run printf "${lines(domain).join("\\n")}" > /etc/resolv.conf`;
         const before = server.questions.length;
-        await back([search("one"), "look single", search("two")], ["look single"]);
+        server.behave(answersFrom({ "a.box.one.example": { a: [SERVER] }, "a.box.two.example": { a: [SERVER] } }));
+        await back([search("one"), "look a.box", search("two")], ["look a.box"]);
         const names = server.questions.slice(before).map((question) => question.names[0]);
-        expect(names).toEqual(["single.one.example", "single.two.example"]);
+        expect(names).toEqual(["a.box.one.example", "a.box.two.example"]);
       });
 
       it("a new table is seen", async () => {
