@@ -131,7 +131,7 @@ static void *find_next(const char *name, void *hook) {
         return NULL;
     struct search search = {.name = name};
     dl_iterate_phdr(search_object, &search);
-    return search.found == hook ? NULL : search.found;
+    return search.found && search.found != hook ? search.found : in_libc(name); /* behind us, or before: opened late */
 }
 
 /* NULL when this process has no such function. */

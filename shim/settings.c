@@ -117,8 +117,10 @@ static bool read_into_free_place(const char *(*get)(const char *)) {
     return true;
 }
 
+/* A program may have a getenv() of its own, which is not to be called before its main(). */
 static const char *from_libc(const char *name) {
-    return getenv(name);
+    char *(*libcs_own)(const char *) = (char *(*)(const char *))in_libc("getenv");
+    return libcs_own ? libcs_own(name) : getenv(name);
 }
 
 static char **given; /* by the loader */

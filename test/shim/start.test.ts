@@ -54,6 +54,17 @@ for (const target of ["glibc", "musl", "arm64"] as const) {
       });
     });
 
+    it("starts where it has a getenv of its own, which is not ready before main", () => {
+      const program = buildProgram("test/shim/ownGetenv.c", target, ["-rdynamic"]);
+      expect(run(target, program)).toEqual({ stdout: "0\n", stderr: "", status: 0, signal: null });
+    });
+
+    it("gets libc's answer by a client.so that was opened late", () => {
+      const program = buildProgram("test/shim/openedLate.c", target, ["-D_GNU_SOURCE"]);
+      const client = target === "arm64" ? CLIENT_ARM64 : CLIENT;
+      expect(run(target, program, [client], false)).toEqual({ stdout: "0\n", stderr: "", status: 0, signal: null });
+    });
+
     it.skipIf(target === "arm64" || process.arch !== "x64")("starts with a vDSO from before Linux 3.15", () => {
       const tracer = buildProgram("test/shim/prelinked.c", "glibc", ["-D_GNU_SOURCE"]);
       const program = buildProgram("test/shim/lookup.c", target);
