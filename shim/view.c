@@ -174,12 +174,14 @@ static bool is_whole(const struct view *view, uint32_t sequence) {
 }
 
 /* Is everything as the present view has it? */
-OWN_FRAME static bool is_unchanged(void) {
+OWN_FRAME static bool is_unchanged(const uint64_t own_names[2]) {
     uint32_t number, sequence;
     const struct view *view = begin(&number, &sequence);
     if (!view)
         return false;
-    bool unchanged = true;
+    uint64_t names_then[2] = {0};
+    load(view, offsetof(struct known, own_names), names_then, sizeof names_then);
+    bool unchanged = names_then[0] == own_names[0];
     for (size_t file = 0; file < FILE_COUNT && unchanged; file++) {
         struct identity now, then = {.known = false};
         load(view, offsetof(struct known, identities) + file * sizeof then, &then, sizeof then);
@@ -198,7 +200,6 @@ static struct view *take_free(uint32_t number) {
 
 OWN_FRAME static bool read_all(struct view *view, struct known *known) {
     bool complete = true;
-    read_own_names(known);
     known->facts.switches.plain = true;
     for (enum file file = 0; file < FILE_COUNT; file++)
         complete &= read_file(file, known, view);
@@ -210,7 +211,8 @@ OWN_FRAME static bool read_all(struct view *view, struct known *known) {
 OWN_FRAME static bool look_again(void) {
     struct known known = {.complete = false};
     uint32_t number = atomic_load_explicit(&present, memory_order_acquire);
-    if (is_unchanged())
+    read_own_names(&known);
+    if (is_unchanged(known.own_names))
         return true;
     struct view *view = take_free(number);
     if (!view)
