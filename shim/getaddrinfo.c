@@ -126,9 +126,11 @@ OWN_FRAME static int build(const struct question *question, const struct request
     struct destination few[FEW_DESTINATIONS], *destinations = few;
     size_t v4_count = takes_a && has_data(&reply->a) ? reply->a.count : 0;
     size_t v6_count = has_data(&reply->aaaa) ? reply->aaaa.count : 0, count = v4_count + v6_count;
-    if (!glibc && count > MUSL_ADDRESSES_MAX) { /* v6 go first there */
-        v6_count = v6_count < MUSL_ADDRESSES_MAX ? v6_count : MUSL_ADDRESSES_MAX;
-        v4_count = MUSL_ADDRESSES_MAX - v6_count;
+    bool v6_first = !glibc && musl_tells_no_data(); /* from 1.2.4 on, and equals stay in this order */
+    if (!glibc && count > MUSL_ADDRESSES_MAX) {     /* which takes the other family's as far as there is room */
+        size_t *first = v6_first ? &v6_count : &v4_count, *second = v6_first ? &v4_count : &v6_count;
+        *first = *first < MUSL_ADDRESSES_MAX ? *first : MUSL_ADDRESSES_MAX;
+        *second = MUSL_ADDRESSES_MAX - *first;
         count = MUSL_ADDRESSES_MAX;
     }
     if (glibc && count > 1 && question->own_order)
@@ -137,7 +139,6 @@ OWN_FRAME static int build(const struct question *question, const struct request
         return EAI_MEMORY;
     uint32_t turn = rotation();
     uint16_t port = glibc ? services[0].port : MUSL_PORT;
-    bool v6_first = !glibc && musl_tells_no_data(); /* from 1.2.4 on, and equals stay in this order */
     if (v4_count > 0)
         take_addresses(&reply->a, v4_count, turn, request->mapped, port, destinations + (v6_first ? v6_count : 0));
     if (v6_count > 0)
