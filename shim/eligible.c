@@ -150,7 +150,7 @@ bool eligible(const char *name, struct question *question) {
         return false;
     question->own_order = false;
     if (on_glibc()) {
-        if (!facts.switches.plain || (facts.switches.local && dots == 0) || (dots == 0 && getenv("HOSTALIASES")) ||
+        if (!facts.switches.plain || (facts.switches.local && dots == 0) || (dots == 0 && variable("HOSTALIASES")) ||
             resolver_changed(&facts.resolver, question))
             return false;
         question->own_order = facts.switches.own_order;

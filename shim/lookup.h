@@ -74,6 +74,7 @@ struct settings {
 };
 const struct settings *settings(void);
 const char *own_socket(void);
+const char *variable(const char *name);
 void settings_begin(char **environment);
 void settings_read(struct settings *into, const char *(*get)(const char *), bool secure);
 

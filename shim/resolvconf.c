@@ -144,12 +144,12 @@ static bool read_variable(const char *text, struct words *words) {
 }
 
 static void read_environment(struct resolver *resolver, struct domains *domains) {
-    const char *domain = getenv("LOCALDOMAIN");
+    const char *domain = variable("LOCALDOMAIN");
     struct words words;
     char word[WORD_BYTES];
     for (size_t i = 0; i < sizeof ODD_VARIABLES / sizeof *ODD_VARIABLES; i++)
-        resolver->changes_answers |= getenv(ODD_VARIABLES[i]) != NULL;
-    if ((domain && !domain[0]) || !read_variable(getenv("RES_OPTIONS"), &words)) {
+        resolver->changes_answers |= variable(ODD_VARIABLES[i]) != NULL;
+    if ((domain && !domain[0]) || !read_variable(variable("RES_OPTIONS"), &words)) {
         resolver->changes_answers = true;
         return;
     }

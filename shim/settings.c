@@ -117,19 +117,30 @@ static bool read_into_free_place(const char *(*get)(const char *)) {
     return true;
 }
 
-/* A program may have a getenv() of its own, which is not to be called before its main(). */
-static const char *from_libc(const char *name) {
-    char *(*libcs_own)(const char *) = (char *(*)(const char *))in_libc("getenv");
-    return libcs_own ? libcs_own(name) : getenv(name);
+typedef char *variable_reader(const char *);
+static variable_reader *_Atomic libcs_own;
+
+static variable_reader *variable_find(void) {
+    variable_reader *found = (variable_reader *)in_libc("getenv");
+    found = found ? found : getenv;
+    atomic_store_explicit(&libcs_own, found, memory_order_relaxed);
+    return found;
+}
+
+/* By libc's own getenv(), as libc's resolver has it. A program may have another, which is not to be called before its
+ * main(), or looks names up itself. */
+const char *variable(const char *name) {
+    variable_reader *found = atomic_load_explicit(&libcs_own, memory_order_relaxed);
+    return (found ? found : variable_find())(name);
 }
 
 static char **given; /* by the loader */
 
 static const char *from_loader(const char *name) {
     size_t length = strlen(name);
-    for (char **variable = given; variable && *variable; variable++)
-        if (strncmp(*variable, name, length) == 0 && (*variable)[length] == '=')
-            return *variable + length + 1;
+    for (char **entry = given; entry && *entry; entry++)
+        if (strncmp(*entry, name, length) == 0 && (*entry)[length] == '=')
+            return *entry + length + 1;
     return NULL;
 }
 
@@ -138,8 +149,9 @@ static const char *from_loader(const char *name) {
  * has made its variables before. */
 void settings_begin(char **environment) {
     given = environment;
-    read_into_free_place(on_glibc() ? from_loader : from_libc);
+    read_into_free_place(on_glibc() ? from_loader : variable);
     given = NULL;
+    variable_find(); /* for later */
 }
 
 /* False when another thread does not come to an end with it, or this one itself, which a signal has interrupted at it.
@@ -153,7 +165,7 @@ OWN_FRAME static bool read_once(void) {
         if (!may_wait)
             return false;
     }
-    bool is_read = atomic_load_explicit(&the_settings, memory_order_acquire) || read_into_free_place(from_libc);
+    bool is_read = atomic_load_explicit(&the_settings, memory_order_acquire) || read_into_free_place(variable);
     release(&reader);
     return is_read;
 }
