@@ -216,6 +216,7 @@ static inline uint64_t map_u64(const uint8_t *at) { /* the server may be writing
     return atomic_load_explicit((const _Atomic uint64_t *)(const void *)at, memory_order_relaxed);
 }
 const struct map *map_find(uint64_t now);
+void map_retry(uint64_t now);
 enum server { SERVER_UNKNOWN, SERVER_ALIVE, SERVER_GONE };
 enum server map_server(uint64_t *heartbeat_ms);
 

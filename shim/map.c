@@ -19,6 +19,7 @@ static struct map maps[MAPS_MAX];
 static struct map *_Atomic current;
 static _Atomic uint64_t mapper, next_look_ms;
 static _Atomic bool is_in_place; /* the current map's file was the one in the directory when last looked at */
+static _Atomic bool is_stand_in; /* the current map is of the header alone, for lack of room */
 
 static uint32_t read_u32(const uint8_t *bytes) {
     uint32_t value;
@@ -177,7 +178,7 @@ static bool identify(int fd, const char *path, struct stat *status) {
     return syscall(SYS_newfstatat, fd, path, status, path[0] ? 0 : AT_EMPTY_PATH) == 0;
 }
 
-OWN_FRAME static void map_anew(const char *path) {
+OWN_FRAME static void map_anew(const char *path, bool has_header) {
     struct stat status;
     uint8_t header[NW_HEADER_UPSTREAMS];
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
@@ -187,7 +188,7 @@ OWN_FRAME static void map_anew(const char *path) {
     if (identify(fd, "", &status) && S_ISREG(status.st_mode) && status.st_size > 0 &&
         read_header(fd, (uint64_t)status.st_size, header)) {
         map = map_file(fd, read_u32(header + NW_HEADER_SET_COUNT));
-        if (!map) /* no room for the table */
+        if (!map && !has_header) /* no room for the table */
             map = map_file(fd, 0);
     }
     close(fd);
@@ -201,6 +202,7 @@ OWN_FRAME static void map_anew(const char *path) {
     atomic_store_explicit(&map->device, status.st_dev, memory_order_relaxed);
     atomic_store_explicit(&map->inode, status.st_ino, memory_order_relaxed);
     atomic_store_explicit(&is_in_place, true, memory_order_relaxed);
+    atomic_store_explicit(&is_stand_in, map->set_count != read_u32(header + NW_HEADER_SET_COUNT), memory_order_relaxed);
     use(map);
 }
 
@@ -216,8 +218,8 @@ OWN_FRAME static void look_at_path(void) {
     atomic_store_explicit(&is_in_place, is_mapped, memory_order_relaxed);
     if (map && !is_live(map))
         use(NULL);
-    if (is_there && !is_mapped)
-        map_anew(path);
+    if (is_there && (!is_mapped || atomic_load_explicit(&is_stand_in, memory_order_relaxed)))
+        map_anew(path, is_mapped);
 }
 
 static const struct map *if_usable(const struct map *map, uint64_t now) {
@@ -245,6 +247,12 @@ OWN_FRAME static const struct map *follow(uint64_t now) {
 const struct map *map_find(uint64_t now) {
     const struct map *map = if_usable(atomic_load_explicit(&current, memory_order_acquire), now);
     return map && is_beating(map, now) ? map : follow(now);
+}
+
+/* For a lookup that has found a map without sets: there may be room for them by now. */
+void map_retry(uint64_t now) {
+    if (atomic_load_explicit(&is_stand_in, memory_order_relaxed))
+        follow(now);
 }
 
 /* What the heartbeat says of the server. Where its file is not the one in the directory any more, it says nothing. */

@@ -20,6 +20,10 @@ static bool is_asked(const struct map *map, const uint8_t address[16]) {
 _Static_assert(NW_SERVER_BYTES == 16 && NW_HEADER_SERVERS % 8 == 0, "two words each");
 _Static_assert(NW_HEADER_SERVERS + NW_SERVERS_MAX * NW_SERVER_BYTES <= NW_HEADER_BYTES, "within the page");
 
+static uint64_t key_of(const struct map *map, const struct facts *facts) {
+    return (uint64_t)facts->view << 32 | (map_u64(map->base + NW_HEADER_EPOCH) >> 33 << 1);
+}
+
 OWN_FRAME static bool judge(const struct map *map, const struct facts *facts, uint64_t key) {
     uint8_t address[16];
     bool is_same = true;
@@ -28,7 +32,9 @@ OWN_FRAME static bool judge(const struct map *map, const struct facts *facts, ui
             return false;
         is_same = is_asked(map, address);
     }
-    atomic_store_explicit(&judgement, key | is_same, memory_order_relaxed);
+    atomic_thread_fence(memory_order_acquire); /* the page may have been taken away meanwhile, and read as zeros */
+    if (key_of(map, facts) == key)
+        atomic_store_explicit(&judgement, key | is_same, memory_order_relaxed);
     return is_same;
 }
 
@@ -38,8 +44,7 @@ bool asks_the_same(const struct map *map, const struct facts *facts) {
         return false;
     if (map_u64(map->base + NW_HEADER_FLAGS) & NW_HEADER_FLAG_DENIALS_FINAL)
         return true;
-    uint64_t key = (uint64_t)facts->view << 32 | (map_u64(map->base + NW_HEADER_EPOCH) >> 33 << 1);
-    uint64_t last = atomic_load_explicit(&judgement, memory_order_relaxed);
+    uint64_t key = key_of(map, facts), last = atomic_load_explicit(&judgement, memory_order_relaxed);
     return (last & ~1ull) == key ? last & 1 : judge(map, facts, key);
 }
 _Static_assert(NW_HEADER_FLAGS % 8 == 0 && NW_HEADER_EPOCH % 8 == 0, "words");

@@ -47,6 +47,8 @@ static void note(const struct map *map, const struct question *question, uint32_
 bool table_find(const struct question *question, uint8_t families, struct reply *reply) {
     reply_begin(reply);
     const struct map *map = question->map;
+    if (map && map->set_count == 0)
+        map_retry(question->now);
     if (!map || map->set_count == 0)
         return false;
     uint32_t slots[TYPES_MAX];

@@ -405,6 +405,19 @@ static void address_space(void) {
     tell("at last");
 }
 
+/* A table may take a part of a limited address space only: COUNT is the limit, in MiB. */
+static void room_later(void) {
+    struct rlimit limit, little;
+    getrlimit(RLIMIT_AS, &limit);
+    little = (struct rlimit){(rlim_t)count << 20, limit.rlim_max};
+    setrlimit(RLIMIT_AS, &little);
+    tell("without");
+    setrlimit(RLIMIT_AS, &limit);
+    sleep(2); /* so that all is due that is done once in a second */
+    by_list((char[INET6_ADDRSTRLEN]){0});
+    tell("with");
+}
+
 /* As a program that starts others without a copy of itself, and does too much before it executes them. */
 static int look_in_shared_memory(void *unused) {
     (void)unused;
@@ -443,6 +456,7 @@ int main(int argc, char **argv) {
                  {"aliased", aliased},
                  {"no-descriptor-left", no_descriptor_left},
                  {"address-space", address_space},
+                 {"room-later", room_later},
                  {"shared-memory", shared_memory}};
     if (argc < 3)
         return 64;

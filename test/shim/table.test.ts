@@ -258,6 +258,16 @@ for (const libc of ["glibc", "musl"] as const) {
       );
     });
 
+    it("is mapped as soon as there is room for it", async () => {
+      table = new TableFile(path, tableBytes([WWW], { setCount: 1024 }));
+      const beating = setInterval(() => table?.beat(), 500);
+      const program = buildProgram("test/shim/foreign.c", libc, ["-rdynamic"]);
+      const env = { DNS_CACHE_DIR: server.directory, LD_PRELOAD: CLIENT };
+      const { stdout } = await box.run([program, "room-later", "www.example", "60"], { env });
+      clearInterval(beating);
+      expect(stdout).toBe(`without ${SERVER}\nwith ${TABLE}\n`);
+    });
+
     it("tells the server of hits once in a while, and at once of an entry past its refresh time", async () => {
       const due: TableEntry = { name: "other.example", addresses: [TABLE], refreshInMs: -1, nonce: 0x100_0000_0005n };
       publish({ ...WWW, nonce: 7n }, due);
