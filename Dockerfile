@@ -35,7 +35,7 @@ STOPSIGNAL SIGTERM
 # A hello frame (assembly/layout.ts) is answered by the server itself, whatever its upstreams do.
 HEALTHCHECK --interval=5s --timeout=2s --start-period=5s --retries=3 CMD ["node", "-e", "\
   const socket = require('net').connect('/dns_cache/dns.sock'); \
-  socket.write(Buffer.from([0, 0, 0, 8, 1, 5, 0, 0])); \
+  socket.write(Buffer.from([0, 0, 0, 8, 2, 5, 0, 0])); \
   socket.once('data', (hello) => process.exit(hello[5] === 5 ? 0 : 1)); \
   socket.once('error', () => process.exit(1)); \
   socket.once('end', () => process.exit(1))"]

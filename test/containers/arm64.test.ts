@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import * as layout from "../../assembly/layout.ts";
 import { callsOf, emulated, emulationMissing } from "../support/emulated.ts";
 import { buildProgram, CLIENT, CLIENT_ARM64, muslMissing } from "../support/programs.ts";
-import { type Sandbox, sandbox, sandboxMissing } from "../support/sandbox.ts";
+import { type Result, type Sandbox, sandbox, sandboxMissing } from "../support/sandbox.ts";
 import { answersFrom, type ScriptedServer, scriptedServer } from "../support/scriptedServer.ts";
 import { type TableEntry, TableFile, tableBytes } from "../support/tableFile.ts";
 import { command } from "./command.ts";
@@ -68,12 +68,18 @@ describe.skipIf(missing)(`client.so for arm64 on musl${missing ? ` (skipped: ${m
     rmSync(directory, { recursive: true, force: true });
   });
 
+  /** musl's is what its last system call came to, which differs from run to run. */
+  const withoutErrno = ({ stdout, ...result }: Result) => ({
+    ...result,
+    stdout: stdout.replace(/leaves errno \d+/g, "leaves some errno"),
+  });
+
   async function compare(names: string[]) {
     const options = { env: { DNS_CACHE_DIR: server.directory }, input: callsOf(names) };
-    const expected = await box.run(here, options);
+    const expected = withoutErrno(await box.run(here, options));
     expect(expected).toMatchObject({ code: 0, stderr: "" });
     const before = server.connections();
-    expect(await box.run(there, options)).toEqual(expected);
+    expect(withoutErrno(await box.run(there, options))).toEqual(expected);
     return { stdout: expected.stdout, asked: server.connections() - before };
   }
 
