@@ -107,6 +107,8 @@ export function otherUsersMissing(): string | undefined {
   return root || process.env.CI === "true" ? undefined : "needs a second user, which only root can be";
 }
 
+let bundleCount = 0; // of all sandboxes: two that start at once must not write one file
+
 /** Makes a sandbox; `close()` it in the end. */
 export async function sandbox(options: SandboxOptions = {}): Promise<Sandbox> {
   const directory = mkdtempSync(join(tmpdir(), "namewell-sandbox-"));
@@ -186,7 +188,7 @@ export async function sandbox(options: SandboxOptions = {}): Promise<Sandbox> {
     write,
     close,
     startModule(file, args = [], moduleOptions = {}) {
-      const bundle = join(tmpdir(), `namewell-${process.pid}-${bundles.length}-${basename(file)}.mjs`);
+      const bundle = join(tmpdir(), `namewell-${process.pid}-${++bundleCount}-${basename(file)}.mjs`);
       bundles.push(bundle);
       const banner = 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);';
       buildSync({
