@@ -128,9 +128,10 @@ OWN_FRAME static bool read_file(enum file file, struct known *known, struct view
     return true;
 }
 
-/* This machine's name, whole and without its domain. Not by uname(), for which a filter may end the process; the file
- * is not there without /proc, and then no name is this machine's. */
-OWN_FRAME static void read_own_names(struct known *known) {
+/* This machine's name, whole and without its domain. Not by uname(), for which a filter may end the process. False
+ * where it cannot be told now, for lack of a descriptor or of /proc, which says nothing against the one that is known.
+ */
+OWN_FRAME static bool read_own_names(struct known *known) {
     struct words words = {.fd = open("/proc/sys/kernel/hostname", O_RDONLY | O_CLOEXEC)};
     words.no_file = words.fd < 0;
     char name[WORD_BYTES] = "";
@@ -140,6 +141,7 @@ OWN_FRAME static void read_own_names(struct known *known) {
     known->own_names[0] = name_hash(name);
     name[strcspn(name, ".")] = '\0';
     known->own_names[1] = name_hash(name);
+    return !words.no_file && !words.failed;
 }
 
 static void store(struct view *view, const struct known *known) {
@@ -173,7 +175,7 @@ static bool is_whole(const struct view *view, uint32_t sequence) {
     return atomic_load_explicit(&view->sequence, memory_order_relaxed) == sequence;
 }
 
-/* Is everything as the present view has it? */
+/* Is everything as the present view has it? Names that are not given are. */
 OWN_FRAME static bool is_unchanged(const uint64_t own_names[2]) {
     uint32_t number, sequence;
     const struct view *view = begin(&number, &sequence);
@@ -181,7 +183,7 @@ OWN_FRAME static bool is_unchanged(const uint64_t own_names[2]) {
         return false;
     uint64_t names_then[2] = {0};
     load(view, offsetof(struct known, own_names), names_then, sizeof names_then);
-    bool unchanged = names_then[0] == own_names[0];
+    bool unchanged = !own_names || names_then[0] == own_names[0];
     for (size_t file = 0; file < FILE_COUNT && unchanged; file++) {
         struct identity now, then = {.known = false};
         load(view, offsetof(struct known, identities) + file * sizeof then, &then, sizeof then);
@@ -211,8 +213,8 @@ OWN_FRAME static bool read_all(struct view *view, struct known *known) {
 OWN_FRAME static bool look_again(void) {
     struct known known = {.complete = false};
     uint32_t number = atomic_load_explicit(&present, memory_order_acquire);
-    read_own_names(&known);
-    if (is_unchanged(known.own_names))
+    bool is_told = read_own_names(&known);
+    if (is_unchanged(is_told ? known.own_names : NULL))
         return true;
     struct view *view = take_free(number);
     if (!view)
