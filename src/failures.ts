@@ -1,8 +1,8 @@
 // Questions that have just failed (RFC 9520): not asked again for a second, and known to nobody but the server.
+import type { Why } from "./upstream/ask.ts";
 
 export interface Failure {
-  /** No server replied at all. */
-  readonly isSilence: boolean;
+  readonly why: Why;
 }
 
 export interface Failures {
@@ -24,9 +24,9 @@ export function createFailures(): Failures {
       failures.delete(key);
       return undefined;
     },
-    add(key, { isSilence }, nowMs) {
+    add(key, { why }, nowMs) {
       failures.delete(key);
-      failures.set(key, { isSilence, untilMs: nowMs + FAILURE_MS });
+      failures.set(key, { why, untilMs: nowMs + FAILURE_MS });
       for (const oldest of failures.keys()) {
         if (failures.size <= FAILURES_MAX) break;
         failures.delete(oldest);

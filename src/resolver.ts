@@ -155,7 +155,7 @@ export function createResolver(options: ResolverOptions): Resolver {
   async function askUpstreams(question: Question, view: View, key: string): Promise<Uint8Array> {
     const generation = view.generation();
     const standstills = standstill.count();
-    const asked = await view.ask(question);
+    const asked = await view.ask(question, () => undefined);
     const isOfNow = generation === view.generation() && standstills === standstill.count(); // or of another view
     if ("record" in asked) {
       if (view.hasFixedOrder) setFlags(asked.record, RECORD_FLAG_FIXED_ORDER);
@@ -164,14 +164,14 @@ export function createResolver(options: ResolverOptions): Resolver {
     }
     counters.failures++;
     log.questionFailed(question.name, typeName(question.type), asked.failure);
-    if (asked.isOwnLack) return cache.bare(question, OUTCOME_UNFIT, nowMs()); // libc may do better in its own process
+    if (asked.why === "lack") return cache.bare(question, OUTCOME_UNFIT, nowMs()); // libc may do better in its own process
     if (isOfNow) failures.add(key, asked, nowMs());
     return failed(question, asked);
   }
 
   /** glibc goes on with its search list after a server's failure, and not after silence: so the client has to know. */
-  function failed(question: Question, { isSilence }: Failure): Uint8Array {
-    return cache.bare(question, OUTCOME_TEMPORARY, nowMs(), isSilence ? RECORD_FLAG_SILENT : 0);
+  function failed(question: Question, { why }: Failure): Uint8Array {
+    return cache.bare(question, OUTCOME_TEMPORARY, nowMs(), why === "silent" ? RECORD_FLAG_SILENT : 0);
   }
 
   function viewOf({ name }: Question): View {

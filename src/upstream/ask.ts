@@ -7,17 +7,15 @@ import type { Wheel } from "../wheel.ts";
 import type { Ending, Exchange } from "./exchange.ts";
 import type { Server } from "./server.ts";
 
-export type Asked =
-  | { readonly record: Uint8Array }
-  | {
-      readonly failure: string;
-      /** No server has replied at all. */
-      readonly isSilence: boolean;
-      /** Nothing was learned of the name, since this machine lacks descriptors or memory. */
-      readonly isOwnLack: boolean;
-    };
-/** Never rejects. */
-export type Ask = (question: Question) => Promise<Asked>;
+export type Asked = { readonly record: Uint8Array } | { readonly failure: string; readonly why: Why };
+/**
+ * `said`: a server has said that there is no answer. `silent`: no server has replied at all. `unanswered`: the servers are
+ * there, but have not replied to this question, for which libc might wait longer. `lack`: nothing was learned of the name,
+ * since this machine lacks descriptors, ports or memory.
+ */
+export type Why = "said" | "silent" | "unanswered" | "lack";
+/** Never rejects. `late` is told of a record that comes when the question has ended without one. */
+export type Ask = (question: Question, late: (record: Uint8Array) => void) => Promise<Asked>;
 
 export interface AskOptions {
   /** Best first; one at least. */
@@ -114,7 +112,7 @@ export function createAsk({ order, due, timeoutMs, exchange, wheel, counters }: 
 
       function fail(): void {
         const reasons = servers.map((server) => `${server.text}: ${failed.get(server) ?? "no reply in time"}`);
-        finish({ failure: reasons.join("; "), isSilence, isOwnLack });
+        finish({ failure: reasons.join("; "), why: isOwnLack ? "lack" : isSilence ? "silent" : "said" });
       }
 
       function finish(asked: Asked): void {

@@ -1,17 +1,16 @@
 // Servers that have one view of DNS: which of them is asked first, and whether any is there at all.
-import type { Question } from "../cache.ts";
 import { nowMs } from "../clock.ts";
 import type { Counters } from "../counters.ts";
 import type { Log } from "../log.ts";
 import type { Wheel } from "../wheel.ts";
 import { type UpstreamAddress, upstreamText } from "./address.ts";
-import { type Asked, createAsk } from "./ask.ts";
+import { type Ask, createAsk } from "./ask.ts";
 import type { Exchange } from "./exchange.ts";
 import { type Connect, createServer, type Server } from "./server.ts";
 import { createUsual } from "./usual.ts";
 
 export interface Group {
-  ask(question: Question): Promise<Asked>;
+  readonly ask: Ask;
   /** All its servers have been silent for a while, and were asked a moment ago. */
   isDown(): boolean;
   /** What a question usually takes it. */
@@ -19,12 +18,24 @@ export interface Group {
   /** Grows with each change of its servers. */
   generation(): number;
   /** Other servers from now on; what is known of those that stay is kept. */
-  replace(addresses: readonly UpstreamAddress[]): void;
+  replace(addresses: readonly UpstreamAddress[], listing?: Listing): void;
   close(): void;
+}
+
+/** How libc goes through a list of nameservers (resolv.conf(5)). */
+export interface Listing {
+  /** Each question begins with the next of the list. */
+  readonly rotate: boolean;
+  /** The longest wait for one server before the next is asked. */
+  readonly timeoutMs: number;
+  /** How many times the list is gone through. */
+  readonly attempts: number;
 }
 
 export interface GroupOptions {
   readonly upstreams: readonly UpstreamAddress[];
+  /** Where it is given, the servers are asked in their order, and a later one's denial counts only where those before are silent or fail; else they are equals. */
+  readonly listing?: Listing | undefined;
   readonly timeoutMs: number;
   readonly connect: Connect;
   readonly exchange: Exchange;
@@ -71,9 +82,9 @@ export function createGroup({ upstreams, timeoutMs, connect, exchange, wheel, co
   }
 
   return {
-    async ask(question) {
+    async ask(question, late) {
       const askedAtMs = nowMs();
-      const asked = await askServers(question);
+      const asked = await askServers(question, late);
       if ("record" in asked) usual.took(nowMs() - askedAtMs);
       note();
       return asked;

@@ -10,9 +10,10 @@ export class OwnLackError extends Error {}
 export interface Transport {
   /**
    * Gives the query an id of its own and sends it. Never throws. Nothing is called before it has returned, nor after the
-   * function that it returns, which takes the query back, has been.
+   * function that it returns, which takes the query back, has been. `isAgain`: the same question has been sent before and
+   * nothing has come, so it does not go out over a connection that has been silent since.
    */
-  send(query: BuiltQuery, receiver: Receiver): () => void;
+  send(query: BuiltQuery, receiver: Receiver, isAgain?: boolean): () => void;
   /** Lets go of sockets; what is under way ends with an error. */
   close(): void;
 }

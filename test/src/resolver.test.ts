@@ -74,7 +74,7 @@ function resolver({ prefetch = true, hasFixedOrder = false } = {}) {
     endAll: (outcome: Awaited<ReturnType<Ask>>) => asked.splice(0).forEach(({ end }) => void end(outcome)),
   };
 }
-const FAILURE = { failure: "no reply in time", isSilence: true, isOwnLack: false };
+const FAILURE = { failure: "no reply in time", why: "silent" } as const;
 const missing = (name: string, ttl = 5) => ({
   record: makeRecord({ name, type: TYPE_A, outcome: OUTCOME_NO_NAME, ttl }),
 });
@@ -153,12 +153,12 @@ describe("resolve", () => {
   });
 
   it.each([
-    ["silence", true, RECORD_FLAG_SILENT],
-    ["a server's failure", false, 0],
-  ])("tells %s in the failure, and in the one that is remembered", async (_what, isSilence, flags) => {
+    ["silence", "silent", RECORD_FLAG_SILENT],
+    ["a server's failure", "said", 0],
+  ] as const)("tells %s in the failure, and in the one that is remembered", async (_what, why, flags) => {
     const { resolve, endAll } = resolver();
     const first = resolve("a.example");
-    endAll({ failure: "", isSilence, isOwnLack: false });
+    endAll({ failure: "", why });
     expect(flagsOf(await first)).toBe(flags);
     const again = resolve("a.example");
     expect(again).not.toBeInstanceOf(Promise);
@@ -184,7 +184,7 @@ describe("resolve", () => {
   it("leaves a question to libc where this machine lacks descriptors, and remembers nothing of it", async () => {
     const { resolve, asked, endAll } = resolver();
     const first = resolve("a.example");
-    endAll({ failure: "EMFILE", isSilence: true, isOwnLack: true });
+    endAll({ failure: "EMFILE", why: "lack" });
     expect(outcomeOf(await first)).toBe(OUTCOME_UNFIT);
     void resolve("a.example");
     expect(asked).toHaveLength(1);
