@@ -3,8 +3,8 @@
 export { adopt } from "./adopt";
 export { extend, isInReach, settle } from "./expiry";
 export { COOKIE, IMAGE, MESSAGE, QUERY, QUESTION, RECORD, SETUP } from "./memory";
-export { rcode, read } from "./message";
-export { serverCookieBytes } from "./opt";
+export { rcode, read, zoneBytes } from "./message";
+export { hasOpt, serverCookieBytes } from "./opt";
 export { makeBare, seal } from "./record";
 export {
   create,

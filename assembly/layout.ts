@@ -124,12 +124,14 @@ export const VERDICT_FOREIGN = 0; // not the reply to this query: go on listenin
 export const VERDICT_WRONG_CASE = 1; // but for the case of the question's letters it would be
 export const VERDICT_MALFORMED = 2;
 export const VERDICT_TRUNCATED = 3; // ask again over TCP
-export const VERDICT_NO_EDNS = 4; // FORMERR, NOTIMP, BADVERS: ask again without OPT
+export const VERDICT_NO_EDNS = 4; // FORMERR, NOTIMP, BADVERS to this question: ask again without OPT
 export const VERDICT_BAD_COOKIE = 5; // ask again with the cookie that came
 export const VERDICT_FAILURE = 6; // this server has no answer, as its rcode says
 export const VERDICT_LOOP = 7; // … since the chain of CNAMEs is too long or a loop
 export const VERDICT_LAME = 8; // … since it only names servers that may have one
 export const VERDICT_ANSWER = 9; // a record has been made
+export const VERDICT_UNREAD = 10; // FORMERR or NOTIMP without the question: whoever knows the id may have sent it
+export const VERDICT_OTHER_COOKIE = 11; // but for the client's cookie in it, it would be the reply
 
 // ---- Wasm memory: fixed regions (assembly/memory.ts maps them), the table's image from here on, and after it what of
 // the table is not published.

@@ -23,7 +23,9 @@ import {
   VERDICT_LOOP,
   VERDICT_MALFORMED,
   VERDICT_NO_EDNS,
+  VERDICT_OTHER_COOKIE,
   VERDICT_TRUNCATED,
+  VERDICT_UNREAD,
   VERDICT_WRONG_CASE,
 } from "./layout";
 import { ASKED, CURRENT, MESSAGE, OWNER, QUERY } from "./memory";
@@ -67,6 +69,7 @@ let unfit: bool = false;
 let hasNameServers: bool = false;
 let hasSoa: bool = false;
 let hasOwnSoa: bool = false; // of a zone that the chain's end is in
+export let zoneBytes: u32 = 0; // of that zone's name; 0 where there is none
 let negativeTtlSeconds: u32 = 0;
 
 /**
@@ -93,10 +96,12 @@ export function read(messageBytes: u32, id: u32, queryBytes: u32, isCookieSent: 
   }
   lookForOpt(answerCount + authorityCount, additionalCount, isCookieSent);
   rcode = (extendedRcode << 4) | (flags & RCODE);
-  if (cookie == FOREIGN_COOKIE) return VERDICT_FOREIGN;
+  if (cookie == FOREIGN_COOKIE) {
+    return likeness == SAME && questionCount == 1 ? VERDICT_OTHER_COOKIE : VERDICT_FOREIGN;
+  }
   if (likeness == OTHER_CASE) return VERDICT_WRONG_CASE;
   if (cookie == ODD_COOKIE) return VERDICT_MALFORMED;
-  if (unread && questionCount == 0) return VERDICT_NO_EDNS;
+  if (unread && questionCount == 0) return VERDICT_UNREAD;
   if (flags & FLAG_TRUNCATED) return VERDICT_TRUNCATED;
   if (unread || rcode == BADVERS) return VERDICT_NO_EDNS;
   if (rcode == BADCOOKIE && serverCookieBytes > 0) return VERDICT_BAD_COOKIE;
@@ -182,6 +187,7 @@ function readAuthority(count: u32): bool {
   hasNameServers = false;
   hasSoa = false;
   hasOwnSoa = false;
+  zoneBytes = 0;
   negativeTtlSeconds = 0;
   for (; count > 0; count--) {
     if (!readOwnerAndFields() || recordType == TYPE_OPT) return false;
@@ -196,12 +202,14 @@ function readAuthority(count: u32): bool {
 /** RFC 2308 section 5: the ttl of a negative answer is the lesser of the SOA's own and its MINIMUM. */
 function readSoa(next: u32): bool {
   const own = !hasOwnSoa && isInZone(CURRENT, currentBytes, OWNER, ownerBytes);
+  const bytes = ownerBytes;
   if (unpack(at, OWNER) == 0 || unpack(at, OWNER) == 0 || at + 20 != next) return false;
   advance(16);
   const minimumSeconds = read32();
   hasSoa = true;
   if (own) {
     hasOwnSoa = true;
+    zoneBytes = bytes;
     negativeTtlSeconds = minimumSeconds & 0x80000000 ? 0 : min(recordTtl, minimumSeconds);
   }
   return true;

@@ -20,6 +20,7 @@ export const FOREIGN_COOKIE: i32 = 2;
 export const ODD_COOKIE: i32 = 3; // of a length that no cookie has
 
 export let extendedRcode: u32 = 0; // the upper eight bits
+export let hasOpt: bool = false;
 export let hasOddOptions: bool = false;
 export let cookie: i32 = NO_COOKIE;
 export let serverCookieBytes: i32 = -1; // of the server's part in COOKIE, -1 where no cookie came
@@ -27,6 +28,7 @@ export let serverCookieBytes: i32 = -1; // of the server's part in COOKIE, -1 wh
 /** Looks through the sections after the cursor, which stays; the first OPT of the additional section counts. */
 export function lookForOpt(othersCount: u32, additionalCount: u32, isCookieSent: bool): void {
   extendedRcode = 0;
+  hasOpt = false;
   hasOddOptions = false;
   cookie = NO_COOKIE;
   serverCookieBytes = -1;
@@ -54,6 +56,7 @@ function skipName(): bool {
 
 function readOpt(isCookieSent: bool): void {
   const next = at + dataBytes;
+  hasOpt = true;
   extendedRcode = load<u8>(MESSAGE + at - 6); // first byte of what is a ttl elsewhere
   while (at < next) {
     const code = read16();

@@ -168,7 +168,7 @@ export function replyTo(
     additionals: isEdns(query) ? [optRecord()] : [],
   };
   const minimum = "soaMinimum" in options ? options.soaMinimum : 10;
-  if (data.length === 0 && minimum !== undefined) reply.authorities = [soaRecord(minimum)];
+  if (data.length === 0 && minimum !== undefined) reply.authorities = [soaRecord(owner, minimum)];
   return reply;
 }
 
@@ -197,7 +197,13 @@ function udpLimit(query: dnsPacket.Packet): number {
 function optRecord(): dnsPacket.Answer {
   return { type: "OPT", name: ".", udpPayloadSize: 1232, flags: 0, options: [] } as unknown as dnsPacket.Answer;
 }
-function soaRecord(minimum: number): dnsPacket.Answer {
+/** Of the top-level zone. */
+function soaRecord(owner: string, minimum: number): dnsPacket.Answer {
   const data = { mname: "ns.example", rname: "hostmaster.example", serial: 1, refresh: 60, retry: 60, expire: 60 };
-  return { type: "SOA", name: ".", ttl: minimum, data: { ...data, minimum } };
+  return {
+    type: "SOA",
+    name: owner.slice(owner.lastIndexOf(".") + 1) || ".",
+    ttl: minimum,
+    data: { ...data, minimum },
+  };
 }

@@ -17,6 +17,8 @@ export function createCounters() {
     stale: 0, // records given out, or kept going, past their end
     upstreamQueries: 0,
     upstreamTimeouts: 0,
+    probes: 0, // among the queries
+    lateReplies: 0, // kept though their question had ended
     repliesForeign: 0, // another id, port, question or cookie
     repliesWrongCase: 0,
     repliesWithoutCookie: 0,

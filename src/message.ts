@@ -12,7 +12,9 @@ import {
   VERDICT_LOOP,
   VERDICT_MALFORMED,
   VERDICT_NO_EDNS,
+  VERDICT_OTHER_COOKIE,
   VERDICT_TRUNCATED,
+  VERDICT_UNREAD,
   VERDICT_WRONG_CASE,
 } from "../assembly/layout.ts";
 import { copyRecord } from "./record.ts";
@@ -28,13 +30,13 @@ export interface Query {
 
 export type Reply =
   | { verdict: "foreign" }
-  | ({ verdict: "wrong-case" | "malformed" | "truncated" | "no-edns" } & Told)
+  | ({ verdict: "wrong-case" | "other-cookie" | "unread" | "malformed" | "truncated" | "no-edns" } & Told)
   /** Its server part is never empty. */
   | { verdict: "bad-cookie"; serverCookie: Uint8Array }
   /** `why` is for the log; the rcode is that of a good answer where the answer itself is at fault. */
-  | ({ verdict: "failure"; rcode: number; why: string } & Told)
-  /** The record is a copy, not yet settled. */
-  | ({ verdict: "answer"; record: Uint8Array } & Told);
+  | ({ verdict: "failure"; rcode: number; why: string; hasOpt: boolean } & Told)
+  /** The record is a copy, not yet settled; `zoneBytes` is the length on the wire of the zone's name whose SOA came with a denial. */
+  | ({ verdict: "answer"; record: Uint8Array; zoneBytes: number } & Told);
 
 /** What the reply told beside, where the query was sent with a cookie. */
 export interface Told {
@@ -54,6 +56,8 @@ const SIMPLE = {
   [VERDICT_MALFORMED]: "malformed",
   [VERDICT_TRUNCATED]: "truncated",
   [VERDICT_NO_EDNS]: "no-edns",
+  [VERDICT_UNREAD]: "unread",
+  [VERDICT_OTHER_COOKIE]: "other-cookie",
 } as const;
 
 export function messageReader(wasm: Wasm): MessageReader {
@@ -78,9 +82,15 @@ export function messageReader(wasm: Wasm): MessageReader {
       case VERDICT_FAILURE:
       case VERDICT_LOOP:
       case VERDICT_LAME:
-        return { verdict: "failure", rcode: wasm.rcode(), why: reasonOf(verdict, wasm.rcode()), serverCookie };
+        return {
+          verdict: "failure",
+          rcode: wasm.rcode(),
+          why: reasonOf(verdict, wasm.rcode()),
+          hasOpt: wasm.hasOpt(),
+          serverCookie,
+        };
       case VERDICT_ANSWER:
-        return { verdict: "answer", record: copyRecord(wasm.record), serverCookie };
+        return { verdict: "answer", record: copyRecord(wasm.record), zoneBytes: wasm.zoneBytes(), serverCookie };
       default:
         return { verdict: SIMPLE[verdict as keyof typeof SIMPLE], serverCookie };
     }

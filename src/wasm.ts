@@ -100,6 +100,10 @@ export interface Wasm extends Functions {
   serverCookieBytes(): number;
   /** Of the message last read, with the bits that OPT adds. */
   rcode(): number;
+  /** Of the message last read: whether it has an OPT. */
+  hasOpt(): boolean;
+  /** Of the denial last read: the bytes of the name of the zone whose SOA came with it, 0 where none did. */
+  zoneBytes(): number;
   usedCount(): number;
   evictedCount(): number;
 }
@@ -111,7 +115,10 @@ type Exports = Omit<Functions, "insert" | "rewrite"> & {
   create(entries: number, maxTtlSeconds: number, maxNegativeTtlSeconds: number): number;
   settle(nowMs: number, usualMs: number, minSeconds: number, maxSeconds: number, maxNegativeSeconds: number): void;
   imageBytes(): number;
-} & Record<Region | "serverCookieBytes" | "rcode" | "usedCount" | "evictedCount", WebAssembly.Global>;
+} & Record<
+    Region | "serverCookieBytes" | "rcode" | "zoneBytes" | "hasOpt" | "usedCount" | "evictedCount",
+    WebAssembly.Global
+  >;
 
 const WASM_PAGE_BYTES = 65536;
 const MESSAGE_REGION_BYTES = 65536;
@@ -177,6 +184,8 @@ export function loadWasm(options: TableOptions, path = besideBundle()): Wasm {
     cookie: region("COOKIE", CLIENT_COOKIE_BYTES + SERVER_COOKIE_BYTES_MAX),
     serverCookieBytes: () => exports.serverCookieBytes.value,
     rcode: () => exports.rcode.value,
+    hasOpt: () => exports.hasOpt.value !== 0,
+    zoneBytes: () => exports.zoneBytes.value,
     usedCount: () => exports.usedCount.value,
     evictedCount: () => exports.evictedCount.value >>> 0,
   };

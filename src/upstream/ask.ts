@@ -1,10 +1,12 @@
-// One question put to a group of servers until one answers: the next one when a reply is late or says that there is no
-// answer, all within one deadline. Those asked before are not given up: whoever answers first has it.
+// One question put to a group of servers until one answers, all within one deadline: which is asked next, how long silence is,
+// and whose answer counts. Those asked before are not given up: each goes down its ladder (ladder.ts) a rung at a turn.
+import { OUTCOME_NO_DATA, OUTCOME_NO_NAME } from "../../assembly/layout.ts";
 import type { Question } from "../cache.ts";
 import { nowMs } from "../clock.ts";
 import type { Counters } from "../counters.ts";
+import { outcomeOf } from "../record.ts";
 import type { Wheel } from "../wheel.ts";
-import type { Ending, Exchange } from "./exchange.ts";
+import type { Ending, Exchange, Underway } from "./exchange.ts";
 import type { Server } from "./server.ts";
 
 export type Asked = { readonly record: Uint8Array } | { readonly failure: string; readonly why: Why };
@@ -18,65 +20,123 @@ export type Why = "said" | "silent" | "unanswered" | "lack";
 export type Ask = (question: Question, late: (record: Uint8Array) => void) => Promise<Asked>;
 
 export interface AskOptions {
-  /** Best first; one at least. */
+  /** Those to ask, best first; one at least. */
   readonly order: () => readonly Server[];
-  /** A server that it is time to hear of again, though it is not the first. */
-  readonly due: () => Server | undefined;
+  /** One that only a question can tell whether it is there again. */
+  readonly alongside: () => Server | undefined;
+  /** A later one's denial counts only where those before it are silent or fail. */
+  readonly isList: boolean;
   /** For the whole question. */
   readonly timeoutMs: number;
+  /** Calls `go`, now or when it may: while no server is there, one query goes out at a time. Gives what takes that back. */
+  readonly gate: (go: () => void) => () => void;
+  /** Something was heard of a server. */
+  readonly heard: () => void;
   readonly exchange: Exchange;
   readonly wheel: Wheel;
   readonly counters: Counters;
 }
 
+type Failed = Exclude<Ending, { record: Uint8Array }>;
+
 interface Attempt {
   readonly server: Server;
   /** Set where this is what the server has been silent to from the beginning. */
-  readonly silentSinceMs: number | undefined;
-  takeBack(): void;
+  silentSinceMs: number | undefined;
+  underway: Underway | undefined;
+  firstSentAtMs: number;
+  isOver: boolean;
+  /** Nothing more can be sent for it: its replies are still waited for. */
+  isSpent: boolean;
+  leaveWindow: () => void;
 }
 
 const WAIT_MAX_MS = 400; // the wait doubles with each round over the servers, to here unless replies take longer than that
 const WATCH_MS = 2000; // a silent server's reply to an answered question is still of use: it says how the server is
+// A server of a list that is there is given so long before the next one is asked, which may have another view of names and
+// is to see no more of them than with libc, which would wait for 5 s.
+const LIST_WAIT_MS = 1000;
+const TCP_WAIT_MIN_MS = 300;
+const LATE_MS = 10_000; // twice what libc waits for one server
+const LATE_MAX = 256; // questions whose time is over, and that are still listened for
 
-export function createAsk({ order, due, timeoutMs, exchange, wheel, counters }: AskOptions): Ask {
-  return function ask(question) {
+export function createAsk(options: AskOptions): Ask {
+  const { order, alongside, isList, timeoutMs, gate, heard, exchange, wheel, counters } = options;
+  let listenedFor = 0;
+
+  return function ask(question, late) {
     return new Promise((resolve) => {
+      const startMs = nowMs();
       const servers = order();
-      const attempts = new Set<Attempt>();
-      const failed = new Map<Server, string>();
+      const attempts = new Map<Server, Attempt>();
+      const failed = new Map<Server, Failed>();
       let turns = 0; // servers that have been waited for, again where they were again
+      let waitedFor: Server | undefined;
+      let denial: { readonly record: Uint8Array; readonly by: Server } | undefined; // that does not count yet
       let hasEnded = false;
-      let isSilence = true;
-      let isOwnLack = false;
+      let isLateTaken = false;
+      let leaveGate: () => void = () => undefined;
       let stopWaiting: () => void = () => undefined;
       const stopDeadline = wheel.after(timeoutMs, fail);
+      const beside = alongside();
       next();
-      const another = due();
-      if (another !== undefined && another !== servers[0]) attempt(another);
+      if (beside !== undefined && !attempts.has(beside)) begin(beside, false);
 
-      /** Asks the next server, and waits for it. */
+      /** Asks the next server, or the same a rung down, and waits for it. */
       function next(): void {
         stopWaiting();
-        if (hasNoWay()) {
-          fail();
-          return;
+        leaveGate();
+        if (denial !== undefined && counts(denial.by)) finish(denial);
+        else if (!hasNoWay()) leaveGate = gate(turn);
+        else if (!askAsLibc()) fail();
+      }
+
+      function turn(): void {
+        if (hasEnded) return;
+        const server = choose();
+        if (server === undefined) return; // all that can be sent has been: what is left is to wait
+        waitedFor = server;
+        wait(server);
+        put(server);
+      }
+
+      /** The next one that something can be sent to. */
+      function choose(): Server | undefined {
+        const last = waitedFor && attempts.get(waitedFor);
+        if (last !== undefined && isGivenTime(last)) return last.server;
+        for (let tries = 0; tries < servers.length; tries++) {
+          const server = servers[turns++ % servers.length] as Server;
+          if (!failed.has(server) && !attempts.get(server)?.isSpent) return server;
         }
-        let server: Server;
-        do server = servers[turns++ % servers.length] as Server;
-        while (failed.has(server));
+        return undefined;
+      }
+
+      function isGivenTime({ server, firstSentAtMs, isSpent }: Attempt): boolean {
+        if (!isList || isSpent || failed.has(server)) return false;
+        const now = nowMs();
+        return now - firstSentAtMs < LIST_WAIT_MS && server.health.isLiving(startMs - LIST_WAIT_MS, now);
+      }
+
+      function wait(server: Server): void {
+        stopWaiting();
+        const sinceMs = nowMs();
         stopWaiting = wheel.after(waitMs(server), () => {
           counters.upstreamTimeouts++;
+          const now = nowMs();
+          server.health.waited(sinceMs, now);
+          if (server.health.isLiving(sinceMs, now)) server.window.lost(sinceMs, now);
+          attempts.get(server)?.leaveWindow();
+          heard();
           next();
         });
-        attempt(server);
       }
 
       /** Each has its turn before the deadline, however many they are. */
       function waitMs(server: Server): number {
-        const round = Math.floor((turns - 1) / servers.length);
+        const round = Math.max(0, Math.floor((turns - 1) / servers.length));
         const usualMs = Math.min(server.health.waitMs(), timeoutMs / (servers.length + 1));
-        return Math.min(usualMs * 2 ** round, Math.max(usualMs, WAIT_MAX_MS));
+        const ms = Math.min(usualMs * 2 ** round, Math.max(usualMs, WAIT_MAX_MS));
+        return attempts.get(server)?.underway?.isOverTcp() ? Math.max(2 * ms, TCP_WAIT_MIN_MS) : ms; // it has to connect first
       }
 
       /** All have failed; the dead are not waited for where one has said so itself. */
@@ -86,47 +146,159 @@ export function createAsk({ order, due, timeoutMs, exchange, wheel, counters }: 
         return !servers.some(isLeft);
       }
 
-      function attempt(server: Server): void {
-        const isLate = turns > 2 * servers.length;
-        const { silentSinceMs } = server.health;
-        const isFirst = silentSinceMs() === undefined;
-        const takeBack = exchange(server, question, isLate, (ending) => {
-          attempts.delete(own);
-          if (!hasEnded) take(server, ending);
-        });
-        const own: Attempt = { server, silentSinceMs: isFirst ? silentSinceMs() : undefined, takeBack };
-        attempts.add(own);
+      /** Where all have failed, what failed with EDNS is asked once more without. */
+      function askAsLibc(): boolean {
+        const server = servers.find((each) => failed.get(each)?.isOurWay);
+        if (server === undefined) return false;
+        failed.delete(server);
+        attempts.delete(server);
+        waitedFor = server;
+        wait(server);
+        begin(server, true);
+        return true;
       }
 
-      function take(server: Server, ending: Ending): void {
-        if ("record" in ending) {
-          finish(ending);
-          return;
+      function put(server: Server): void {
+        const known = attempts.get(server);
+        if (known === undefined) begin(server, false);
+        else if (known.underway !== undefined) {
+          const { underway } = known;
+          known.leaveWindow();
+          known.leaveWindow = server.window.enter(() => {
+            if (hasEnded || underway.again()) return;
+            known.isSpent = true;
+            queueMicrotask(() => {
+              known.leaveWindow();
+              if (!hasEnded && waitedFor === server) next();
+            });
+          });
         }
-        failed.set(server, ending.failed);
-        isSilence &&= ending.isSilence === true;
-        isOwnLack ||= ending.isOwnLack === true;
-        const isWaitedFor = servers[(turns - 1) % servers.length] === server;
-        if (isWaitedFor || hasNoWay()) next();
+      }
+
+      function begin(server: Server, isAsLibc: boolean): void {
+        const own: Attempt = {
+          server,
+          silentSinceMs: undefined,
+          underway: undefined,
+          firstSentAtMs: nowMs(),
+          isOver: false,
+          isSpent: false,
+          leaveWindow: () => undefined,
+        };
+        attempts.set(server, own);
+        own.leaveWindow = server.window.enter(() => {
+          if (hasEnded) return;
+          const wasSilent = server.health.silentSinceMs() !== undefined;
+          own.firstSentAtMs = nowMs();
+          own.underway = exchange(server, question, isAsLibc, {
+            ended: (ending) => take(own, ending),
+            goesOn() {
+              heard();
+              own.leaveWindow();
+              if (waitedFor === server && !hasEnded) wait(server);
+            },
+            keptBack() {
+              own.leaveWindow();
+              const isAnyLeft = servers.some((each) => !failed.has(each) && !attempts.has(each));
+              if (waitedFor === server && !hasEnded && isAnyLeft) next();
+            },
+          });
+          if (!wasSilent) own.silentSinceMs = server.health.silentSinceMs();
+        });
+      }
+
+      function take(own: Attempt, ending: Ending): void {
+        const { server } = own;
+        own.isOver = true;
+        own.leaveWindow();
+        heard();
+        if (hasEnded) {
+          if ("record" in ending) takeLate(ending.record);
+        } else if ("record" in ending) {
+          if (!isDenial(ending.record) || counts(server)) finish(ending);
+          else {
+            denial ??= { record: ending.record, by: server };
+            failed.set(server, { failed: "its denial does not count", why: "said" });
+            wheel.after(LIST_WAIT_MS, () => {
+              if (!hasEnded) next();
+            });
+            next();
+          }
+        } else {
+          failed.set(server, ending);
+          if (waitedFor === server || hasNoWay() || denial !== undefined) next();
+        }
+      }
+
+      /** Those before it in the list have failed, or been silent for long enough. */
+      function counts(server: Server): boolean {
+        if (!isList) return true;
+        const now = nowMs();
+        return servers.slice(0, servers.indexOf(server)).every((before) => {
+          const sentAtMs = attempts.get(before)?.firstSentAtMs ?? startMs;
+          return (
+            failed.has(before) ||
+            (now - sentAtMs >= LIST_WAIT_MS && !before.health.isLiving(sentAtMs, now)) ||
+            now - sentAtMs >= timeoutMs
+          );
+        });
       }
 
       function fail(): void {
-        const reasons = servers.map((server) => `${server.text}: ${failed.get(server) ?? "no reply in time"}`);
-        finish({ failure: reasons.join("; "), why: isOwnLack ? "lack" : isSilence ? "silent" : "said" });
+        if (denial !== undefined) {
+          finish(denial);
+          return;
+        }
+        const reasons = servers.map((server) => `${server.text}: ${failed.get(server)?.failed ?? "no reply in time"}`);
+        finish({ failure: reasons.join("; "), why: whyAll() });
+      }
+
+      function whyAll(): Why {
+        const whys = [...failed.values()].map(({ why }) => why);
+        if (whys.includes("said")) return "said";
+        if (whys.includes("lack")) return "lack";
+        const now = nowMs();
+        return servers.some((server) => !failed.has(server) && server.health.isLiving(startMs, now))
+          ? "unanswered"
+          : "silent";
       }
 
       function finish(asked: Asked): void {
         hasEnded = true;
         stopWaiting();
         stopDeadline();
-        for (const own of attempts) {
-          const { server, silentSinceMs, takeBack } = own;
+        leaveGate();
+        const isLateOfUse = "failure" in asked && asked.why !== "said" && listenedFor < LATE_MAX;
+        for (const own of attempts.values()) {
+          const { server, silentSinceMs, underway } = own;
+          own.leaveWindow();
+          if (underway === undefined || own.isOver) continue;
           const isWatched = silentSinceMs !== undefined && server.health.silentSinceMs() === silentSinceMs;
-          if (isWatched) wheel.after(WATCH_MS, takeBack);
-          else takeBack();
+          if (isLateOfUse && !server.health.isDead(nowMs())) listenLate(underway);
+          else if (isWatched) wheel.after(WATCH_MS, underway.takeBack);
+          else underway.takeBack();
         }
         resolve(asked);
       }
+
+      function listenLate(underway: Underway): void {
+        listenedFor++;
+        wheel.after(LATE_MS, () => {
+          listenedFor--;
+          underway.takeBack();
+        });
+      }
+
+      function takeLate(record: Uint8Array): void {
+        if (isLateTaken) return;
+        isLateTaken = true;
+        counters.lateReplies++;
+        late(record);
+      }
     });
   };
+}
+
+function isDenial(record: Uint8Array): boolean {
+  return outcomeOf(record) === OUTCOME_NO_NAME || outcomeOf(record) === OUTCOME_NO_DATA;
 }

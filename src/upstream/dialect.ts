@@ -1,83 +1,209 @@
-// What a server understands, found out while it is asked: EDNS, the question's spelling, cookies.
+// What has been learned of how a server wants to be asked. All of it ends: after its time, by a reply that says otherwise, and
+// when the server is back from the dead, for it may be another one then.
+//
+//   learned              from                                                             for    ends sooner by
+//   no EDNS              FORMERR, NOTIMP, BADVERS and an answer without; or an answer     10 min a reply to EDNS
+//                        without where there was none with it, 3 questions in a row
+//   small replies        an answer to 512 bytes where 1232 brought silence, 3 in a row    10 min a reply to 1232
+//   TCP first            an answer over TCP where UDP brought silence, 3 in a row         1 min  a reply over UDP
+//   no TCP               it is refused, or silent where a datagram was doubted            1 min  a reply over TCP
+//   no mixed letters     an answer to small letters where mixed ones were denied; or      1 h
+//                        the question given back in other letters, 3 in a row
+//   any letters          an answer to mixed ones: a zone's denials count from then on      1 h    a denial that was none
+//   zones' letters       the same, for denials without a zone (no SOA, or the root's):     1 h
+//                        a registry that forwards what it does not have minds the letters
+//                        of its own names only; the same denial to small letters: those
+//                        are used there
+//   gives cookies        a cookie of its own: no datagram counts without (RFC 7873        until a reply over TCP has none, or TCP brings
+//                        section 5.3)                                                     nothing: then not for 30 min, as BIND does
 import { randomBytes } from "node:crypto";
+import { isTcp, type Rung } from "./ladder.ts";
 import type { QueryForm } from "./query.ts";
 
 export interface Dialect {
-  /** How to put a question to it now. */
-  form(nowMs: number): Pick<QueryForm, "edns" | "cookie" | "mixedCase">;
-  /** It refused EDNS, and answered the same without (RFC 6891 section 7); true where that is news. */
-  refusedEdns(nowMs: number): boolean;
-  repliedToEdns(): void;
-  /** Whether it may be that queries with EDNS are lost on the way to it: none has had a reply. */
-  mayLoseEdns(): boolean;
-  /** A question was answered without EDNS after it was not with it; true where that has become the rule. */
-  lostEdns(): boolean;
-  repeatedCase(): void;
-  /** True where it has become plain that it never repeats the question's spelling. */
-  changedCase(nowMs: number): boolean;
-  dropCase(nowMs: number): void;
+  /** Where to begin. */
+  firstRung(nowMs: number): "full" | "tcp";
+  /** How to put a question of this name on a rung. */
+  form(rung: Rung, name: string, nowMs: number): Form;
+  /** Whether a denial counts that came to this form; `zone` is that of its SOA, "" the root, undefined where none came. */
+  denies(form: Form, name: string, zone: string | undefined): boolean;
+  /** A positive answer came on this rung. */
+  answered(rung: Rung, form: Form, name: string): void;
+  /** Something came on this rung that passed all checks. */
+  replied(rung: Rung, form: Form, isNoEdns: boolean): void;
+  /** An answer to one way of asking where another, `above`, has brought what is told. True where it is news. */
+  foundBelow(below: Rung, above: Form, because: Because, nowMs: number): boolean;
+  /** A denial to mixed letters was one to small ones too. */
+  deniedAgain(name: string, zone: string | undefined): void;
+  changedLetters(nowMs: number): boolean;
+  givesCookies(nowMs: number): boolean;
   /** Its cookie as it came; empty where it only repeated ours. */
   gaveCookie(cookie: Uint8Array): void;
-  /** Whether a datagram without a cookie may be somebody else's (RFC 7873 section 5.3). */
-  givesCookies(): boolean;
-  forgetCookie(): void;
+  /** `nowMs` where it is not to be expected for a while. */
+  forgetCookie(nowMs?: number): void;
+  hasNoTcp(nowMs: number): boolean;
+  lacksTcp(nowMs: number): void;
+  /** It may be another server by now. */
+  forget(): void;
 }
 
+export type Form = Omit<QueryForm, "padded">;
+export type Because = "silence" | "no-edns" | "disliked" | "denied";
+
 const CLIENT_COOKIE_BYTES = 8;
-const FORGET_AFTER_MS = 3_600_000;
-const LOST_EDNS = 3; // while none with it had a reply: chance loses datagrams of both kinds
-const CHANGED_CASES = 3; // in a row: who guesses one datagram of ours has not guessed three
+const MINUTE_MS = 60_000;
+const LETTERS_MS = 60 * MINUTE_MS;
+const NO_COOKIES_MS = 30 * MINUTE_MS;
+const SIGNS = 3; // in a row: chance loses datagrams too, and who guesses one datagram of ours has not guessed three
+const ZONES_MAX = 4096;
+const LARGE_BYTES = 1232; // fits every path's packet: DNS flag day 2020
+const SMALL_BYTES = 512; // RFC 1035 section 2.3.4
 
 export function createDialect(): Dialect {
-  const clientCookie = new Uint8Array(randomBytes(CLIENT_COOKIE_BYTES));
-  let serverCookie: Uint8Array | undefined;
-  let cookie: Uint8Array = clientCookie;
-  let withoutEdnsUntilMs = 0;
-  let withoutCaseUntilMs = 0;
-  let changedCases = 0;
-  let lostEdns = 0;
-  let knowsEdns = false;
-
-  function dropCase(nowMs: number): void {
-    withoutCaseUntilMs = nowMs + FORGET_AFTER_MS;
-    changedCases = 0;
-  }
+  const noEdns = createLesson(10 * MINUTE_MS);
+  const smallReplies = createLesson(10 * MINUTE_MS);
+  const tcpFirst = createLesson(MINUTE_MS);
+  const noTcp = createLesson(MINUTE_MS, 1);
+  const noMixedLetters = createLesson(LETTERS_MS);
+  const zones = new Map<string, "mixed" | "small">();
+  let zonesUntilMs = 0;
+  let hasAnsweredEdns = false;
+  let hasAnsweredMixed = false;
+  let clientCookie: Uint8Array;
+  let cookie: Uint8Array;
+  let hasServerCookie: boolean;
+  let noCookiesUntilMs = 0;
+  setCookie(undefined);
 
   function setCookie(fromServer: Uint8Array | undefined): void {
-    serverCookie = fromServer;
+    if (fromServer === undefined) clientCookie = new Uint8Array(randomBytes(CLIENT_COOKIE_BYTES));
+    hasServerCookie = fromServer !== undefined;
     cookie = fromServer === undefined ? clientCookie : Uint8Array.of(...clientCookie, ...fromServer);
   }
 
+  function mixes(name: string, nowMs: number): boolean {
+    if (noMixedLetters.holds(nowMs)) return false;
+    if (nowMs >= zonesUntilMs) {
+      zones.clear();
+      hasAnsweredMixed = false;
+      zonesUntilMs = nowMs + LETTERS_MS;
+    }
+    for (const zone of zonesOf(name)) {
+      const letters = zones.get(zone);
+      if (letters !== undefined) return letters === "mixed";
+    }
+    return true;
+  }
+
+  function learnZone(zone: string, letters: "mixed" | "small"): void {
+    if (zones.size >= ZONES_MAX && !zones.has(zone)) zones.delete(zones.keys().next().value as string);
+    zones.set(zone, letters);
+  }
+
   return {
-    form: (nowMs) => ({
-      edns: nowMs >= withoutEdnsUntilMs,
-      cookie,
-      mixedCase: nowMs >= withoutCaseUntilMs,
-    }),
-    refusedEdns(nowMs) {
-      const isNews = nowMs >= withoutEdnsUntilMs;
-      withoutEdnsUntilMs = nowMs + FORGET_AFTER_MS;
-      setCookie(undefined);
-      return isNews;
+    firstRung: (nowMs) => (tcpFirst.holds(nowMs) && !noTcp.holds(nowMs) ? "tcp" : "full"),
+    form(rung, name, nowMs) {
+      const isPlain = rung === "plain" || rung === "plain-tcp";
+      const isSmall = rung === "small" || (rung === "full" && smallReplies.holds(nowMs));
+      const isEdns = !isPlain && !noEdns.holds(nowMs);
+      const mayHaveCookie = isEdns && !isTcp(rung) && (!isSmall || hasServerCookie);
+      return {
+        ednsBytes: isEdns ? (isSmall ? SMALL_BYTES : LARGE_BYTES) : undefined,
+        cookie: mayHaveCookie ? cookie : undefined,
+        mixedCase: (rung === "full" || rung === "small") && mixes(name, nowMs),
+      };
     },
-    repliedToEdns() {
-      knowsEdns = true;
+    denies(form, name, zone) {
+      if (form.ednsBytes !== undefined && !hasAnsweredEdns) return false;
+      return !form.mixedCase || (zone ? hasAnsweredMixed : zones.get(parentOf(name)) === "mixed");
     },
-    mayLoseEdns: () => !knowsEdns,
-    lostEdns: () => !knowsEdns && ++lostEdns >= LOST_EDNS,
-    repeatedCase() {
-      changedCases = 0;
+    answered(_rung, form, name) {
+      if (form.ednsBytes !== undefined) hasAnsweredEdns = true;
+      if (!form.mixedCase) return;
+      hasAnsweredMixed = true;
+      for (const zone of zonesOf(name)) learnZone(zone, "mixed");
     },
-    changedCase(nowMs) {
-      if (++changedCases < CHANGED_CASES) return false;
-      dropCase(nowMs);
-      return true;
+    replied(rung, form, isNoEdns) {
+      if (isTcp(rung)) noTcp.unlearn();
+      else tcpFirst.unlearn();
+      if (form.ednsBytes !== undefined && !isNoEdns) noEdns.unlearn();
+      if (form.ednsBytes === LARGE_BYTES && !isTcp(rung)) smallReplies.unlearn();
+      if (form.mixedCase) noMixedLetters.contradict();
     },
-    dropCase,
+    foundBelow(below, above, because, nowMs) {
+      if (because === "denied" && above.mixedCase) {
+        zones.clear();
+        hasAnsweredMixed = false;
+        return noMixedLetters.learn(nowMs);
+      }
+      if (because === "no-edns") return noEdns.learn(nowMs);
+      if (because === "silence" && below === "small") return smallReplies.sign(nowMs);
+      if (because === "silence" && below === "tcp") return tcpFirst.sign(nowMs);
+      if (above.ednsBytes !== undefined) return noEdns.sign(nowMs);
+      return above.mixedCase && noMixedLetters.sign(nowMs);
+    },
+    deniedAgain(name, zone) {
+      const denied = zone || parentOf(name);
+      if (denied.includes(".") && !zones.has(denied)) learnZone(denied, "small");
+    },
+    changedLetters: noMixedLetters.sign,
+    givesCookies: (nowMs) => hasServerCookie && nowMs >= noCookiesUntilMs,
     gaveCookie(fromServer) {
       if (fromServer.length > 0) setCookie(fromServer);
     },
-    givesCookies: () => serverCookie !== undefined,
-    forgetCookie: () => setCookie(undefined),
+    forgetCookie(nowMs) {
+      if (nowMs === undefined) setCookie(undefined);
+      else noCookiesUntilMs = nowMs + NO_COOKIES_MS;
+    },
+    hasNoTcp: noTcp.holds,
+    lacksTcp: (nowMs) => void noTcp.learn(nowMs),
+    forget() {
+      for (const lesson of [noEdns, smallReplies, tcpFirst, noTcp, noMixedLetters]) lesson.unlearn();
+      zones.clear();
+      hasAnsweredEdns = false;
+      hasAnsweredMixed = false;
+      setCookie(undefined);
+      noCookiesUntilMs = 0;
+    },
+  };
+}
+
+function parentOf(name: string): string {
+  return name.slice(name.indexOf(".") + 1);
+}
+
+/** Those that a name is in, the smallest first, but for top-level ones. */
+function* zonesOf(name: string): Generator<string> {
+  for (let dot = name.indexOf("."); dot >= 0; dot = name.indexOf(".", dot + 1)) {
+    const zone = name.slice(dot + 1);
+    if (!zone.includes(".")) return;
+    yield zone;
+  }
+}
+
+/** What is believed after some signs in a row, for a while. */
+function createLesson(lastsMs: number, signsNeeded = SIGNS) {
+  let signs = 0;
+  let untilMs = 0;
+
+  function learn(nowMs: number): boolean {
+    const isNews = nowMs >= untilMs;
+    untilMs = nowMs + lastsMs;
+    signs = 0;
+    return isNews;
+  }
+
+  return {
+    holds: (nowMs: number) => nowMs < untilMs,
+    learn,
+    /** True where this is the one that makes it news. */
+    sign: (nowMs: number) => ++signs >= signsNeeded && learn(nowMs),
+    contradict() {
+      signs = 0;
+    },
+    unlearn() {
+      signs = 0;
+      untilMs = 0;
+    },
   };
 }

@@ -1,35 +1,48 @@
-// One question put to one server, and what its replies lead to: without EDNS where the server does not speak it, over TCP
-// where a reply is truncated or a datagram cannot be trusted.
+// One question put to one server: goes down the ladder (ladder.ts) as replies, errors and silence say, and tells the dialect
+// what they show of the server. Whoever asks decides how long silence is (ask.ts).
+import { OUTCOME_DATA, OUTCOME_NO_DATA, OUTCOME_NO_NAME } from "../../assembly/layout.ts";
 import type { Question } from "../cache.ts";
 import { nowMs } from "../clock.ts";
 import type { Counters } from "../counters.ts";
 import type { Log } from "../log.ts";
 import type { Query, Reply } from "../message.ts";
-import { buildQuery, type QueryForm } from "./query.ts";
+import { chainCountOf, outcomeOf } from "../record.ts";
+import type { Because, Form } from "./dialect.ts";
+import { isTcp, nextRung, QUERIES_PER_WAY_MAX, type Rung, type Sign } from "./ladder.ts";
+import { buildQuery } from "./query.ts";
 import type { Server } from "./server.ts";
 import { OwnLackError } from "./transport.ts";
 import { FloodError } from "./udp.ts";
 
+/** `silent`: nobody is there; `lack`: this machine has not let the question out. */
 export type Ending =
   | { readonly record: Uint8Array }
   | {
       readonly failed: string;
-      /** Nothing has come from it, so it cannot be reached. */
-      readonly isSilence?: boolean;
-      /** It is this machine that lacks something: descriptors, memory. */
-      readonly isOwnLack?: boolean;
+      readonly why: "said" | "silent" | "lack";
+      /** It speaks EDNS and has failed with it: libc's way of asking may still bring something. */
+      readonly isOurWay?: boolean;
     };
 
-/**
- * Calls `ended` once, and not before it has returned; the function given back takes the question back. `isLate`: other
- * queries to this server seem to be lost.
- */
-export type Exchange = (
-  server: Server,
-  question: Question,
-  isLate: boolean,
-  ended: (ending: Ending) => void,
-) => () => void;
+export interface Listener {
+  /** Once, and not before `exchange` has returned. */
+  ended(ending: Ending): void;
+  /** Nothing has gone out, for a moment perhaps. */
+  keptBack(): void;
+  /** Something came that was no answer, and another query has gone out: silence begins anew. */
+  goesOn(): void;
+}
+
+export interface Underway {
+  /** It has been silent for a wait: asks again, one rung down. False where nothing is left to try. */
+  again(): boolean;
+  isOverTcp(): boolean;
+  /** Listens no more. */
+  takeBack(): void;
+}
+
+/** `isAsLibc`: begins where nothing is added to what libc would send. */
+export type Exchange = (server: Server, question: Question, isAsLibc: boolean, listener: Listener) => Underway;
 
 export interface ExchangeOptions {
   readonly readReply: (message: Uint8Array, query: Query) => Reply;
@@ -37,120 +50,271 @@ export interface ExchangeOptions {
   readonly log: Log;
 }
 
-/** One query, and why it is not the usual one. */
 interface Step {
-  readonly way: "main" | "tcp";
-  readonly because?: "no-edns" | "edns-lost" | "wrong-case" | "bad-cookie";
+  readonly rung: Rung;
+  readonly form: Form;
+  readonly sentAtMs: number;
+  readonly because: Because | undefined;
+  isLost: boolean;
+  takeBack(): void;
 }
 type Heard = Exclude<Reply, { verdict: "foreign" }>;
 
-const OWN_LACKS = new Set(["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM", "EAGAIN"]);
-const STEPS_MAX = 6; // more replies that ask for yet another query lead nowhere
+const OWN_LACKS = new Set(["EMFILE", "ENFILE", "ENOMEM"]);
+// What sockets refuse for a moment: a full table of the firewall's or a rule of it, full queues, no free port.
+const KEPT_BACK = new Set(["EPERM", "ENOBUFS", "EAGAIN", "EADDRINUSE", "EADDRNOTAVAIL"]);
+const STEPS_MAX = 10; // more replies that ask for yet another query lead nowhere
+const QUESTION_AT = 12; // RFC 1035 section 4.1.1
 
 export function createExchange({ readReply, counters, log }: ExchangeOptions): Exchange {
-  return function exchange(server, question, isLate, ended) {
+  return function exchange(server, question, isAsLibc, listener) {
     const { health, dialect } = server;
     const { transport } = server.address;
-    let steps = 0;
-    let hasReplied = false;
-    let takeBack: () => void;
-    take({ way: "main", ...(isLate && dialect.mayLoseEdns() && { because: "edns-lost" }) });
-    return () => takeBack();
+    const isUdp = transport === "udp";
+    const sent = { udp: 0, tcp: 0 };
+    const steps: Step[] = [];
+    let rung: Rung = firstRung(); // that of the last query
+    let inHand: Ending | undefined; // what counts where nothing better comes
+    let above: Form | undefined; // the way of asking that brought less than an answer
+    let keptBack: Step | undefined;
+    let timesKeptBack = 0;
+    let hasFreshCookie = false;
+    let isTruncated = false; // nothing but TCP has it whole
+    let isDone = false;
+    go(rung, undefined);
+    return { again, isOverTcp: () => isTcp(rung), takeBack };
 
-    function take(step: Step): void {
-      if (++steps > STEPS_MAX) {
-        ended({ failed: "no end of replies that ask for another query" });
-        return;
+    function firstRung(): Rung {
+      if (isAsLibc) return isUdp ? "plain" : "plain-tcp";
+      return isUdp ? dialect.firstRung(nowMs()) : "tcp";
+    }
+
+    function takeBack(): void {
+      isDone = true;
+      for (const step of steps) step.takeBack();
+    }
+
+    function end(ending: Ending): void {
+      if (isDone) return;
+      takeBack();
+      listener.ended(ending);
+    }
+
+    function again(): boolean {
+      if (isDone) return false;
+      if (keptBack !== undefined) return go(keptBack.rung, keptBack.because);
+      return descend("silence", "silence", undefined);
+    }
+
+    /** Where the sign leads, or to what is in hand. False where nothing goes out any more. */
+    function descend(sign: Sign, because: Because, from: Form | undefined): boolean {
+      let next = nextRung(rung, sign);
+      const isSilentTcp = sign === "silence" && isTcp(rung) && isUdp;
+      if (isSilentTcp && !isTruncated && !isOut("plain")) {
+        dialect.lacksTcp(nowMs());
+        next = "plain";
       }
-      const sentAtMs = nowMs();
-      const form = formOf(step, sentAtMs);
-      const query = buildQuery(question, form);
+      above ??= from ?? steps.at(-1)?.form;
+      if (next === "small" && (sent.udp >= QUERIES_PER_WAY_MAX - 1 || above?.ednsBytes === undefined)) next = "plain";
+      return next !== undefined && go(next, because);
+    }
+
+    function go(to: Rung, because: Because | undefined): boolean {
+      const now = nowMs();
+      if (isTcp(to) && isUdp && !isTruncated && dialect.hasNoTcp(now)) return !isOut("plain") && go("plain", because);
+      const way = isTcp(to) ? "tcp" : "udp";
+      if (sent[way] >= QUERIES_PER_WAY_MAX || steps.length >= STEPS_MAX) return false;
+      const isAgain = sent[way] > 0;
+      sent[way]++;
+      rung = to;
+      keptBack = undefined;
+      const form = dialect.form(to, question.name, now);
+      const query = buildQuery(question, { ...form, padded: transport === "tls" || transport === "https" });
       counters.upstreamQueries++;
-      health.asked(sentAtMs);
-      takeBack = server[step.way].send(query, {
-        receive(message) {
-          const reply = readReply(message, query);
-          if (reply.verdict === "foreign" || (reply.verdict === "wrong-case" && !form.mixedCase)) {
-            counters.repliesForeign++;
-            return false;
-          }
-          hasReplied = true;
-          health.replied(sentAtMs, nowMs());
-          heed(reply, step, form);
-          return true;
-        },
-        fail: (error) => lose(error, step),
-      });
-    }
-
-    function formOf({ way, because }: Step, now: number): QueryForm {
-      const { edns, cookie, mixedCase } = dialect.form(now);
-      const isEdns = edns && because !== "no-edns" && because !== "edns-lost";
-      return {
-        edns: isEdns,
-        cookie: isEdns && transport === "udp" ? cookie : undefined,
-        mixedCase: mixedCase && isDatagram(way),
-        padded: transport === "tls" || transport === "https",
+      health.asked(now, question.name);
+      const step: Step = {
+        rung: to,
+        form: { ...form, mixedCase: query.hasMixedCase },
+        sentAtMs: now,
+        because,
+        isLost: false,
+        takeBack: () => undefined,
       };
+      steps.push(step);
+      const main = isUdp && isTcp(to) ? server.tcp : server.main;
+      step.takeBack = main.send(
+        query,
+        {
+          receive: (message) => receive(message, query, step),
+          fail: (error) => lose(error, step),
+        },
+        isAgain,
+      );
+      return true;
     }
 
-    function isDatagram(way: Step["way"]): boolean {
-      return transport === "udp" && way === "main";
+    function receive(message: Uint8Array, query: Query, step: Step): boolean {
+      let reply = readReply(message, query);
+      // libc does not look at letters: where none were mixed, a server may give the question back in its own.
+      if (reply.verdict === "wrong-case" && !step.form.mixedCase) {
+        const question = message.subarray(QUESTION_AT, QUESTION_AT + query.question.length);
+        reply = readReply(message, { ...query, question: Uint8Array.from(question) });
+      }
+      if (reply.verdict === "foreign" || isDone) {
+        counters.repliesForeign++;
+        return false;
+      }
+      const now = nowMs();
+      health.replied(step.rung === "tcp" && isUdp ? undefined : step.sentAtMs, now);
+      heed(reply, step, now);
+      return true;
     }
 
-    function heed(reply: Heard, step: Step, form: QueryForm): void {
+    function heed(reply: Heard, step: Step, now: number): void {
       if (reply.verdict === "malformed") counters.repliesMalformed++;
       if (reply.verdict === "wrong-case") {
         counters.repliesWrongCase++;
-        if (dialect.changedCase(nowMs())) log.upstreamWithoutCase(server.text);
-        take({ way: "tcp", because: "wrong-case" });
-      } else if (isCookieMissing(reply, form)) {
+        if (dialect.changedLetters(now)) log.upstreamWithoutCase(server.text);
+        doubt(step, "denied");
+      } else if (isCookieMissing(reply, step, now)) {
         counters.repliesWithoutCookie++;
-        if (!isDatagram(step.way)) dialect.forgetCookie();
-        take({ way: "tcp" });
+        doubt(step, "disliked");
+      } else if (reply.verdict === "unread" && !isTcp(step.rung)) {
+        if (step.form.ednsBytes === undefined) fail("FORMERR without the question");
+        else doubt(step, "disliked");
       } else if (reply.verdict === "bad-cookie") {
-        take({ way: step.because === "bad-cookie" ? "tcp" : step.way, because: "bad-cookie" });
-      } else if (reply.verdict === "truncated" && isDatagram(step.way)) {
-        take({ way: "tcp" });
-      } else if (reply.verdict === "no-edns" && form.edns) {
-        take({ way: step.way, because: "no-edns" });
-      } else if (reply.verdict === "answer") {
-        if (form.mixedCase) dialect.repeatedCase();
-        if (form.edns) dialect.repliedToEdns();
-        else if (isWithoutEdns(step) && dialect.refusedEdns(nowMs())) log.upstreamWithoutEdns(server.text);
-        ended({ record: reply.record });
-      } else {
-        ended({ failed: reply.verdict === "failure" ? reply.why : reply.verdict });
+        if (hasFreshCookie) doubt(step, "disliked");
+        else {
+          hasFreshCookie = true;
+          proceed(go(step.rung, "disliked"));
+        }
+      } else if (reply.verdict === "truncated") {
+        if (isTcp(step.rung)) fail("truncated");
+        else {
+          dialect.replied(step.rung, step.form, false);
+          rung = step.rung;
+          isTruncated = true;
+          inHand ??= { failed: "truncated", why: "said" };
+          proceed(descend("truncated", "silence", undefined));
+        }
+      } else if (reply.verdict === "answer") take(reply.record, reply.zoneBytes, step, now);
+      else {
+        const isNoEdns = reply.verdict === "no-edns" || reply.verdict === "unread";
+        dialect.replied(step.rung, step.form, isNoEdns);
+        const failed = reply.verdict === "failure" ? reply.why : reply.verdict;
+        if (reply.verdict === "failure" && reply.rcode === 0) fail(failed);
+        else if (reply.verdict === "failure" && reply.hasOpt && step.form.ednsBytes !== undefined)
+          end(inHand ?? { failed, why: "said", isOurWay: true });
+        else dislike(step, failed, isNoEdns ? "no-edns" : "disliked");
       }
     }
 
-    /** It said so, or several questions were answered without after they were not with it. */
-    function isWithoutEdns({ because }: Step): boolean {
-      return because === "no-edns" || (because === "edns-lost" && dialect.lostEdns());
+    /** It may have been sent by somebody else: TCP tells. */
+    function doubt(step: Step, because: Because): void {
+      rung = step.rung;
+      proceed(descend("doubted", because, step.form));
+    }
+
+    /** Asked as libc asks it counts. */
+    function dislike(step: Step, failed: string, because: Because): void {
+      if (step.form.ednsBytes === undefined && !step.form.mixedCase) {
+        fail(failed);
+        return;
+      }
+      inHand = { failed, why: "said" };
+      rung = step.rung;
+      proceed(descend("disliked", because, step.form));
+    }
+
+    function fail(failed: string): void {
+      end(inHand ?? { failed, why: "said" });
+    }
+
+    /** Silence begins anew, or this was all there is. */
+    function proceed(hasGone: boolean): void {
+      if (hasGone) listener.goesOn();
+      else if (inHand !== undefined) end(inHand);
+      else end({ failed: "no reply that can be trusted", why: "said" });
+    }
+
+    function take(record: Uint8Array, zoneBytes: number, step: Step, now: number): void {
+      const { form, rung: from, because } = step;
+      dialect.replied(from, form, false);
+      const outcome = outcomeOf(record);
+      const isDenial = (outcome === OUTCOME_NO_NAME || outcome === OUTCOME_NO_DATA) && chainCountOf(record) === 0;
+      const zone = zoneBytes > 1 ? question.name.slice(-(zoneBytes - 2)) : zoneBytes === 1 ? "" : undefined;
+      if (outcome === OUTCOME_DATA) dialect.answered(from, form, question.name);
+      if (isDenial) {
+        const isPlain = form.ednsBytes === undefined && !form.mixedCase;
+        if (!isPlain && !dialect.denies(form, question.name, zone)) {
+          inHand = { record };
+          rung = from;
+          proceed(descend("denied", "denied", form));
+          return;
+        }
+        if (because === "denied" && above?.mixedCase) dialect.deniedAgain(question.name, zone);
+      }
+      learn(step, isDenial, now);
+      end({ record });
+    }
+
+    /** From an answer to one way of asking, where a better one brought none. */
+    function learn({ rung: below, because, form }: Step, isDenial: boolean, now: number): void {
+      if (because === undefined || above === undefined || (isDenial && because === "denied")) return;
+      if (because === "denied" && isTcp(below)) return; // as it came back in other letters: counted already
+      const isNews = dialect.foundBelow(below, above, because, now);
+      if (below === "plain" && steps.some((step) => step.form.cookie !== undefined) && dialect.givesCookies(now)) {
+        dialect.forgetCookie(now);
+      }
+      if (!isNews) return;
+      if (form.ednsBytes === undefined && above.ednsBytes !== undefined && because !== "denied")
+        log.upstreamWithoutEdns(server.text);
+      else if (above.mixedCase && because !== "silence") log.upstreamWithoutCase(server.text);
     }
 
     /** Learns the server's cookie on the way. Who has given one gives it always (RFC 7873 section 5.3). */
-    function isCookieMissing(reply: Heard, form: QueryForm): boolean {
-      if (form.cookie === undefined || reply.verdict === "no-edns" || reply.verdict === "malformed") return false;
-      if (reply.serverCookie === undefined) return dialect.givesCookies();
+    function isCookieMissing(reply: Heard, { form, rung: from }: Step, now: number): boolean {
+      if (form.cookie === undefined) return false;
+      if (reply.verdict === "other-cookie") return true;
+      if (reply.verdict === "unread" || reply.verdict === "malformed") return false;
+      if (reply.serverCookie === undefined) return dialect.givesCookies(now) && !isTcp(from);
       dialect.gaveCookie(reply.serverCookie);
       return false;
     }
 
-    function lose(error: Error, { way, because }: Step): void {
+    function lose(error: Error, step: Step): void {
+      if (isDone) return;
+      step.isLost = true;
       const { code, message } = error as NodeJS.ErrnoException;
-      const isOwnLack = error instanceof OwnLackError || (code !== undefined && OWN_LACKS.has(code));
-      if (error instanceof FloodError) {
-        take({ way: "tcp" });
-      } else if (because === "wrong-case" && way === "tcp" && !isOwnLack) {
-        // It does not speak TCP. Who forged that reply had to guess port and id, with which it could have had the spelling too.
-        dialect.dropCase(nowMs());
-        log.upstreamWithoutCase(server.text);
-        take({ way: "main" });
+      const now = nowMs();
+      if (error instanceof OwnLackError || (code !== undefined && OWN_LACKS.has(code))) {
+        end(inHand ?? { failed: code ?? message, why: "lack" });
+      } else if (error instanceof FloodError) {
+        doubt(step, "disliked");
+      } else if (isUdp && isTcp(step.rung)) {
+        dialect.lacksTcp(now);
+        if (inHand !== undefined) end(inHand);
+        else if (!isOut("plain")) proceed(go("plain", step.because));
+      } else if (code !== undefined && KEPT_BACK.has(code)) {
+        keepBack(step, { failed: code, why: "lack" });
       } else {
-        if (way === "main" && !isOwnLack && health.refused(nowMs())) log.upstreamUnreachable(server.text, message);
-        ended({ failed: code ?? message, isSilence: !hasReplied, isOwnLack });
+        if (health.refused(now)) log.upstreamUnreachable(server.text, message);
+        const refusal = { failed: code ?? message, why: "silent" } as const;
+        if (health.isClosed(now) && steps.every(({ isLost }) => isLost)) end(inHand ?? refusal);
+        else keepBack(step, refusal);
       }
+    }
+
+    /** As a lost packet: from another port, and after the wait. */
+    function keepBack(step: Step, ending: Ending): void {
+      keptBack = step;
+      sent[isTcp(step.rung) ? "tcp" : "udp"]--;
+      if (++timesKeptBack >= QUERIES_PER_WAY_MAX && steps.every(({ isLost }) => isLost)) end(inHand ?? ending);
+      else listener.keptBack();
+    }
+
+    function isOut(which: Rung): boolean {
+      return steps.some(({ rung: each, isLost }) => each === which && !isLost);
     }
   };
 }

@@ -1,4 +1,4 @@
-// Servers that have one view of DNS: which of them is asked first, and whether any is there at all.
+// Servers that have one view of DNS: which of them is asked first, how they are watched, and whether any is there at all.
 import { nowMs } from "../clock.ts";
 import type { Counters } from "../counters.ts";
 import type { Log } from "../log.ts";
@@ -6,6 +6,8 @@ import type { Wheel } from "../wheel.ts";
 import { type UpstreamAddress, upstreamText } from "./address.ts";
 import { type Ask, createAsk } from "./ask.ts";
 import type { Exchange } from "./exchange.ts";
+import { createGate } from "./gate.ts";
+import type { Probe } from "./probe.ts";
 import { type Connect, createServer, type Server } from "./server.ts";
 import { createUsual } from "./usual.ts";
 
@@ -39,36 +41,88 @@ export interface GroupOptions {
   readonly timeoutMs: number;
   readonly connect: Connect;
   readonly exchange: Exchange;
+  readonly probe: Probe;
   readonly wheel: Wheel;
   readonly counters: Counters;
   readonly log: Log;
 }
 
 const DOWN_MS = 5000; // after the last question: then nobody knows
+const FASTER_TIMES = 2; // or the servers would change places all the time
+const FASTER_MS = 2;
 
-export function createGroup({ upstreams, timeoutMs, connect, exchange, wheel, counters, log }: GroupOptions): Group {
-  let servers = upstreams.map((address) => createServer(address, connect, nowMs()));
+export function createGroup(options: GroupOptions): Group {
+  const { timeoutMs, connect, exchange, probe, wheel, counters, log } = options;
+  let servers = options.upstreams.map((address) => createServer(address, connect, nowMs()));
+  let askServers = createAskOf(options.listing);
+  let first: Server | undefined; // of equals
+  let rotation = 0;
   const usual = createUsual();
   let generation = 0;
   const dead = new Set<Server>(); // as far as the log has said
-  const askServers = createAsk({ order, due, timeoutMs, exchange, wheel, counters });
+  const gate = createGate(areAllDead, wheel);
 
-  /** Those that reply, the fastest first, in the order given where they are much alike; then the silent, longest unasked first. */
-  function order(): readonly Server[] {
-    if (servers.length === 1) return servers;
-    const now = nowMs();
-    return [...servers].sort((one, other) => {
-      const aside = Number(one.health.isAside(now)) - Number(other.health.isAside(now));
-      if (aside !== 0) return aside;
-      if (one.health.isAside(now)) return one.health.lastAskedAtMs() - other.health.lastAskedAtMs();
-      return compare(one.health.slowness(), other.health.slowness());
+  function createAskOf(listing: Listing | undefined): Ask {
+    const patienceMs = listing === undefined ? timeoutMs : listing.timeoutMs * listing.attempts * servers.length;
+    return createAsk({
+      order: () => order(listing),
+      alongside: () => alongside(listing),
+      isList: listing !== undefined,
+      timeoutMs: Math.min(timeoutMs, patienceMs),
+      gate: (go) => gate.pass(go),
+      heard,
+      exchange,
+      wheel,
+      counters,
     });
   }
 
-  function due(): Server | undefined {
-    if (servers.length === 1) return undefined;
+  /** Those that reply, as listed, or of equals the fastest first; then the silent, longest unasked first. */
+  function order(listing: Listing | undefined): readonly Server[] {
+    if (servers.length === 1) return servers;
     const now = nowMs();
-    return servers.find(({ health }) => health.isDue(now));
+    const start = listing?.rotate ? rotation++ % servers.length : 0;
+    const inTurn = [...servers.slice(start), ...servers.slice(0, start)];
+    const there = inTurn.filter(({ health }) => !health.isAside(now));
+    const aside = inTurn.filter(({ health }) => health.isAside(now));
+    if (listing === undefined) putFastestFirst(there);
+    return [...there, ...aside.sort((one, other) => one.health.lastAskedAtMs() - other.health.lastAskedAtMs())];
+  }
+
+  function alongside(listing: Listing | undefined): Server | undefined {
+    const now = nowMs();
+    const at = servers.findIndex(({ health }) => health.isAside(now) && health.isDeafToProbes() && health.isDue(now));
+    const isBeforeAll = () => servers.slice(0, at).every(({ health }) => health.isAside(now));
+    return at >= 0 && (listing === undefined || isBeforeAll()) ? servers[at] : undefined;
+  }
+
+  /** Where one is plainly faster than the one that was first. */
+  function putFastestFirst(there: Server[]): void {
+    there.sort((one, other) => compare(one.health.usualMs(), other.health.usualMs()));
+    const [fastest] = there;
+    if (fastest === undefined) return;
+    if (first === undefined || !there.includes(first) || isFaster(fastest, first)) first = fastest;
+    there.splice(there.indexOf(first), 1);
+    there.unshift(first);
+  }
+
+  /** Finds out how those are that are silent, or that nobody asks. */
+  function watch(): void {
+    const now = nowMs();
+    for (const server of servers) {
+      if (server.health.isDue(now) && (servers.length > 1 || server.health.isAside(now))) probe(server, heard);
+    }
+  }
+
+  function heard(): void {
+    watch();
+    note();
+    gate.look();
+  }
+
+  function areAllDead(): boolean {
+    const now = nowMs();
+    return servers.every(({ health }) => health.isDead(now));
   }
 
   function note(): void {
@@ -77,37 +131,49 @@ export function createGroup({ upstreams, timeoutMs, connect, exchange, wheel, co
       if (server.health.isDead(now)) {
         if (!dead.has(server)) log.upstreamSilent(server.text);
         dead.add(server);
-      } else if (dead.delete(server)) log.upstreamBack(server.text);
+      } else if (dead.has(server) && server.health.silentSinceMs() === undefined) {
+        dead.delete(server);
+        server.dialect.forget();
+        log.upstreamBack(server.text);
+      }
     }
   }
 
   return {
     async ask(question, late) {
       const askedAtMs = nowMs();
-      const asked = await askServers(question, late);
+      const asking = askServers(question, late);
+      watch();
+      const asked = await asking;
       if ("record" in asked) usual.took(nowMs() - askedAtMs);
       note();
       return asked;
     },
     isDown() {
-      const now = nowMs();
       const lastAskedAtMs = Math.max(...servers.map(({ health }) => health.lastAskedAtMs()));
-      return now - lastAskedAtMs < DOWN_MS && servers.every(({ health }) => health.isDead(now));
+      return nowMs() - lastAskedAtMs < DOWN_MS && areAllDead();
     },
     usualMs: usual.ms,
     generation: () => generation,
-    replace(addresses) {
+    replace(addresses, listing) {
       const last = new Map(servers.map((server) => [server.text, server]));
       servers = addresses.map((address) => {
         const known = last.get(upstreamText(address));
         last.delete(upstreamText(address));
         return known ?? createServer(address, connect, nowMs());
       });
+      askServers = createAskOf(listing);
+      first = undefined;
       generation++;
       for (const gone of last.values()) wheel.after(timeoutMs, gone.close); // questions are still under way there
     },
     close: () => servers.forEach((server) => void server.close()),
   };
+}
+
+function isFaster(one: Server, other: Server): boolean {
+  const [ms, otherMs] = [one.health.usualMs(), other.health.usualMs()];
+  return FASTER_TIMES * ms < otherMs && otherMs - ms > FASTER_MS;
 }
 
 /** Infinities are equal. */

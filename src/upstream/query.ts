@@ -6,7 +6,8 @@ import type { Question } from "../cache.ts";
 import type { Query } from "../message.ts";
 
 export interface QueryForm {
-  readonly edns: boolean;
+  /** The largest datagram that the server may reply with, told by EDNS; undefined is no EDNS, and 512 (RFC 1035 section 2.3.4). */
+  readonly ednsBytes: number | undefined;
   /** The client's cookie and, where it is known, the server's (RFC 7873); needs EDNS. */
   readonly cookie?: Uint8Array | undefined;
   /** Letters in upper and lower case at random, which only who sees the query can repeat. */
@@ -17,6 +18,8 @@ export interface QueryForm {
 
 export interface BuiltQuery extends Query {
   id: number;
+  /** Some of its letters are in upper case. */
+  readonly hasMixedCase: boolean;
   /** As sent over UDP. */
   readonly datagram: Buffer;
   /** As sent over TCP: the same with its length before it. */
@@ -25,7 +28,6 @@ export interface BuiltQuery extends Query {
 
 const HEADER_BYTES = 12; // RFC 1035 section 4.1.1
 const LENGTH_BYTES = 2; // RFC 1035 section 4.2.2, before a message over TCP
-const UDP_PAYLOAD_BYTES = 1232; // fits every path's packet: DNS flag day 2020
 const COOKIE_OPTION = 10; // RFC 7873 section 4
 const PADDING_OPTION = 12; // RFC 7830
 const OPTION_HEADER_BYTES = 4;
@@ -35,17 +37,27 @@ const CASE_BIT = 0x20;
 /** With the id 0: transports give it one. */
 export function buildQuery(question: Question, form: QueryForm): BuiltQuery {
   const options: Option[] = form.cookie === undefined ? [] : [{ code: COOKIE_OPTION, data: Buffer.from(form.cookie) }];
-  let stream = encode(question, form.edns ? options : undefined);
-  if (form.edns && form.padded) {
+  const { ednsBytes } = form;
+  const type = typeName(question.type);
+  let stream = encode(question.name, type, ednsBytes, options);
+  if (ednsBytes !== undefined && form.padded) {
     const over = (stream.length - LENGTH_BYTES + OPTION_HEADER_BYTES) % PADDED_BLOCK_BYTES;
     const padding = Buffer.alloc(over === 0 ? 0 : PADDED_BLOCK_BYTES - over);
-    stream = encode(question, [...options, { code: PADDING_OPTION, data: padding }]);
+    stream = encode(question.name, type, ednsBytes, [...options, { code: PADDING_OPTION, data: padding }]);
   }
   const datagram = stream.subarray(LENGTH_BYTES);
   const nameBytes = question.name.length + 2; // each dot's place holds a length; one length and the root are added
   const asked = datagram.subarray(HEADER_BYTES, HEADER_BYTES + nameBytes + 4);
-  if (form.mixedCase) mixCase(asked.subarray(0, nameBytes));
-  return { id: 0, question: asked, cookie: form.edns ? form.cookie?.subarray(0, 8) : undefined, datagram, stream };
+  const hasMixedCase = form.mixedCase && mixCase(asked.subarray(0, nameBytes));
+  const cookie = ednsBytes === undefined ? undefined : form.cookie?.subarray(0, 8);
+  return { id: 0, question: asked, cookie, hasMixedCase, datagram, stream };
+}
+
+/** `. NS`: what every resolver knows, and nobody's name. */
+export function buildProbe(): BuiltQuery {
+  const stream = encode(".", "NS", undefined, []);
+  const datagram = stream.subarray(LENGTH_BYTES);
+  return { id: 0, question: datagram.subarray(HEADER_BYTES), hasMixedCase: false, datagram, stream };
 }
 
 export function stampId(query: BuiltQuery, id: number): void {
@@ -68,15 +80,21 @@ export function randomId(): number {
 }
 
 /** Lengths and digits have no case: only letters change. */
-function mixCase(name: Buffer): void {
+function mixCase(name: Buffer): boolean {
   const letters = name.length;
+  let changed = 0;
   if (randomAt + letters > random.length) refill();
   for (let i = 0; i < letters; i++) {
     const byte = name[i] as number;
     const isLetter = byte >= 0x61 && byte <= 0x7a;
-    if (isLetter) name[i] = byte ^ ((random[randomAt + i] as number) & CASE_BIT);
+    const bit = (random[randomAt + i] as number) & CASE_BIT;
+    if (isLetter) {
+      name[i] = byte ^ bit;
+      changed |= bit;
+    }
   }
   randomAt += letters;
+  return changed !== 0;
 }
 
 function refill(): void {
@@ -86,16 +104,21 @@ function refill(): void {
 
 type Option = { code: number; data: Buffer };
 
-function encode(question: Question, options: readonly Option[] | undefined): Buffer {
+function encode(
+  name: string,
+  type: "A" | "AAAA" | "PTR" | "NS",
+  ednsBytes: number | undefined,
+  options: readonly Option[],
+): Buffer {
   return dnsPacket.streamEncode({
     type: "query",
     flags: dnsPacket.RECURSION_DESIRED,
-    questions: [{ name: question.name, type: typeName(question.type) }],
-    additionals: options === undefined ? [] : [optRecord(options)],
+    questions: [{ name, type }],
+    additionals: ednsBytes === undefined ? [] : [optRecord(ednsBytes, options)],
   });
 }
 
 /** @types/dns-packet wants all of OptAnswer's fields; the encoder fills in what is missing. */
-function optRecord(options: readonly Option[]) {
-  return { type: "OPT", name: ".", udpPayloadSize: UDP_PAYLOAD_BYTES, flags: 0, options } as never;
+function optRecord(udpPayloadSize: number, options: readonly Option[]) {
+  return { type: "OPT", name: ".", udpPayloadSize, flags: 0, options } as never;
 }

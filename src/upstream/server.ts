@@ -3,6 +3,7 @@ import { type UpstreamAddress, upstreamText } from "./address.ts";
 import { createDialect, type Dialect } from "./dialect.ts";
 import { createHealth, type Health } from "./health.ts";
 import type { Transport } from "./transport.ts";
+import { createWindow, type Window } from "./window.ts";
 
 export interface Server {
   readonly address: UpstreamAddress;
@@ -12,6 +13,7 @@ export interface Server {
   readonly tcp: Transport;
   readonly health: Health;
   readonly dialect: Dialect;
+  readonly window: Window;
   close(): void;
 }
 
@@ -27,6 +29,7 @@ export function createServer(address: UpstreamAddress, connect: Connect, nowMs: 
     tcp,
     health: createHealth(nowMs),
     dialect: createDialect(),
+    window: createWindow(),
     close() {
       main.close();
       tcp.close();

@@ -10,6 +10,7 @@ import { addressesOf } from "../../src/record.ts";
 import { createConnect } from "../../src/upstream/connect.ts";
 import { createExchange } from "../../src/upstream/exchange.ts";
 import { createGroup, type Group } from "../../src/upstream/group.ts";
+import { createProbe } from "../../src/upstream/probe.ts";
 import { createWheel } from "../../src/wheel.ts";
 import { releaseWasm } from "../support/wasm.ts";
 import { IS_FULL, report } from "./size.ts";
@@ -49,11 +50,13 @@ beforeEach(async () => {
   server.socket.on("message", (query, from) => void deceive(query, from.port));
   const log = createLog("silent");
   const wheel = createWheel();
+  const { read: readReply } = messageReader(releaseWasm());
   group = createGroup({
     upstreams: [{ transport: "udp", host: "127.0.0.1", port }],
     timeoutMs: 2500,
     connect: createConnect(wheel, counters),
-    exchange: createExchange({ readReply: messageReader(releaseWasm()).read, counters, log }),
+    exchange: createExchange({ readReply, counters, log }),
+    probe: createProbe({ readReply, wheel, counters }),
     wheel,
     counters,
     log,

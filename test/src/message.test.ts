@@ -175,7 +175,7 @@ describe("verdicts", () => {
     const verdicts = [0, 1, 2, 3, 4, 5].map(
       (rcode) => ask("a.example", { questions: [], flags: REPLY | rcode }).verdict,
     );
-    expect(verdicts).toEqual(["foreign", "no-edns", "foreign", "foreign", "no-edns", "foreign"]);
+    expect(verdicts).toEqual(["foreign", "unread", "foreign", "foreign", "unread", "foreign"]);
   });
 
   test.each([
@@ -278,12 +278,12 @@ describe("cookies", () => {
     }
   });
 
-  test("with another client's part make a reply foreign, whatever else it says", () => {
+  test("with another client's part are a verdict of their own, whatever else the reply says, where it repeats the question", () => {
     for (let bit = 0; bit < 64; bit++) {
       const { data } = back(8);
       data[bit >> 3] = (data[bit >> 3] as number) ^ (1 << (bit & 7));
       for (const flags of [REPLY, REPLY | 1, REPLY | 2, REPLY | 3, REPLY | 0x0200]) {
-        expect(sent({ flags, additionals: [opt(0, [cookie(data)])] })).toEqual({ verdict: "foreign" });
+        expect(sent({ flags, additionals: [opt(0, [cookie(data)])] })).toEqual({ verdict: "other-cookie" });
       }
       const broken = { flags: REPLY | 1, questions: [], additionals: [opt(0, [cookie(data)])] };
       expect(sent(broken)).toEqual({ verdict: "foreign" });
@@ -317,7 +317,7 @@ describe("cookies", () => {
   test.each<[string, MessageParts]>([
     ["truncated", { flags: REPLY | 0x0200 }],
     ["no-edns", { flags: REPLY | 1 }],
-    ["no-edns", { flags: REPLY | 4, questions: [] }],
+    ["unread", { flags: REPLY | 4, questions: [] }],
     ["failure", { flags: REPLY | 2 }],
     ["failure", { flags: REPLY | 5, answers, authorities: [soa("example", 9, 9)] }],
     ["failure", { answers: [cname("a.example", "a.example")] }],
@@ -358,7 +358,7 @@ describe("cookies", () => {
       verdict: "answer",
       serverCookie: server(8).toString("hex"),
     });
-    expect(sent({ answers, additionals: [opt(0, [cookie(server(8)), back(8)])] }).verdict).toBe("foreign");
+    expect(sent({ answers, additionals: [opt(0, [cookie(server(8)), back(8)])] }).verdict).toBe("other-cookie");
     expect(sent({ answers, additionals: [opt(0, [cookie(own.subarray(1)), back(8)])] }).verdict).toBe("malformed");
   });
 
@@ -710,7 +710,16 @@ describe("against other parsers", () => {
       "a chain of CNAMEs that is too long or a loop",
       "a referral (lame)",
     ];
-    const others = ["foreign", "wrong-case", "malformed", "truncated", "no-edns", "bad-cookie"];
+    const others = [
+      "foreign",
+      "other-cookie",
+      "unread",
+      "wrong-case",
+      "malformed",
+      "truncated",
+      "no-edns",
+      "bad-cookie",
+    ];
     const withCookie = ["answer", "failure", "truncated", "no-edns", "bad-cookie"].map(
       (verdict) => `${verdict} with a cookie`,
     );

@@ -13,6 +13,7 @@ import { createStandstill } from "../../src/standstill.ts";
 import { upstreamText } from "../../src/upstream/address.ts";
 import { createExchange } from "../../src/upstream/exchange.ts";
 import { createGroup } from "../../src/upstream/group.ts";
+import { createProbe } from "../../src/upstream/probe.ts";
 import { createUsage } from "../../src/usage.ts";
 import { createViews, type Views } from "../../src/views.ts";
 import { createWheel } from "../../src/wheel.ts";
@@ -42,7 +43,9 @@ export function createMachine(env: Record<string, string>): Machine {
   const changed = new Set<number>();
   const cache = createCache(wasm, (slotOffset) => void (slotOffset !== 0 && changed.add(slotOffset)));
   const wheel = createWheel();
-  const exchange = createExchange({ readReply: messageReader(wasm).read, counters, log });
+  const { read: readReply } = messageReader(wasm);
+  const exchange = createExchange({ readReply, counters, log });
+  const probe = createProbe({ readReply, wheel, counters });
   const upstreams = new Map<string, Upstream>();
   const views = createViews({
     ...config,
@@ -51,6 +54,7 @@ export function createMachine(env: Record<string, string>): Machine {
         upstreams: addresses,
         timeoutMs: config.timeoutMs,
         exchange,
+        probe,
         wheel,
         counters,
         log,

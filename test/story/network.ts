@@ -82,7 +82,7 @@ function arrive(upstream: Upstream, message: Buffer, flight: Flight): void {
   }
   const query = dnsPacket.decode(message);
   const question = query.questions?.[0] as dnsPacket.Question;
-  upstream.asked.push(`${way} ${question.name.toLowerCase()} ${question.type}`);
+  if (question.type !== "NS") upstream.asked.push(`${way} ${question.name.toLowerCase()} ${question.type}`);
   for (const reply of repliesOf(upstream, query, way)) {
     const bytes = Buffer.isBuffer(reply) ? reply : encode(reply, query, way);
     later(upstream, upstream.latencyMs / 2, () => deliver(bytes, flight));

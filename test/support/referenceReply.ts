@@ -50,7 +50,9 @@ export function referenceReply(message: Uint8Array, query: Query): Expected {
   const { options, isOdd, extended } = optOf(message, 12 + echo.length, counts);
   const cookie = query.cookie && options.find(({ code }) => code === 10)?.data;
   const isCookie = cookie && (cookie.length === 8 || (cookie.length >= 16 && cookie.length <= 40));
-  if (isCookie && hex(cookie.subarray(0, 8)) !== hex(query.cookie ?? [])) return { verdict: "foreign" };
+  if (isCookie && hex(cookie.subarray(0, 8)) !== hex(query.cookie ?? [])) {
+    return { verdict: given === sent && !isWithoutQuestion ? "other-cookie" : "foreign" };
+  }
   const serverCookie = isCookie ? hex(cookie.subarray(8)) : undefined;
   const verdict = judgeAll();
   return serverCookie === undefined ? verdict : { ...verdict, serverCookie };
@@ -58,7 +60,7 @@ export function referenceReply(message: Uint8Array, query: Query): Expected {
   function judgeAll(): Expected {
     if (!isWithoutQuestion && given !== sent) return { verdict: "wrong-case" };
     if (cookie && !isCookie) return { verdict: "malformed" };
-    if (isWithoutQuestion) return { verdict: "no-edns" };
+    if (isWithoutQuestion) return { verdict: "unread" };
     if (flags & 0x0200) return { verdict: "truncated" };
     const whole = extended * 16 + rcode;
     if (isUnread || whole === 16) return { verdict: "no-edns" };

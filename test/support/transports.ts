@@ -5,7 +5,7 @@ import { type BuiltQuery, buildQuery } from "../../src/upstream/query.ts";
 import type { Transport } from "../../src/upstream/transport.ts";
 
 export function queryFor(name: string): BuiltQuery {
-  return buildQuery({ name, type: TYPE_A }, { edns: true, mixedCase: false, padded: false });
+  return buildQuery({ name, type: TYPE_A }, { ednsBytes: 1232, mixedCase: false, padded: false });
 }
 
 export interface Sent {

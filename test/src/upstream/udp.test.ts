@@ -34,7 +34,8 @@ afterEach(async () => {
   await silent.close();
 });
 
-const query = () => buildQuery({ name: "a.example", type: TYPE_A }, { edns: false, mixedCase: false, padded: false });
+const query = () =>
+  buildQuery({ name: "a.example", type: TYPE_A }, { ednsBytes: undefined, mixedCase: false, padded: false });
 
 /** One query; gives what takes it back. */
 function send(errors: Error[] = []): () => void {
