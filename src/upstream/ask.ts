@@ -167,9 +167,14 @@ export function createAsk(options: AskOptions): Ask {
           known.leaveWindow = server.window.enter(() => {
             if (hasEnded || underway.again()) return;
             known.isSpent = true;
+            const inHand = underway.inHand();
             queueMicrotask(() => {
               known.leaveWindow();
-              if (!hasEnded && waitedFor === server) next();
+              if (hasEnded || known.isOver) return;
+              if (inHand !== undefined) {
+                underway.takeBack();
+                take(known, inHand);
+              } else if (waitedFor === server) next();
             });
           });
         }
@@ -245,6 +250,11 @@ export function createAsk(options: AskOptions): Ask {
       }
 
       function fail(): void {
+        for (const { server, underway, isOver } of attempts.values()) {
+          const inHand = isOver ? undefined : underway?.inHand();
+          if (inHand !== undefined && "record" in inHand) denial ??= { record: inHand.record, by: server };
+          else if (inHand !== undefined) failed.set(server, inHand);
+        }
         if (denial !== undefined) {
           finish(denial);
           return;

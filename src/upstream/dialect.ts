@@ -39,8 +39,7 @@ export interface Dialect {
   givesCookies(nowMs: number): boolean;
   /** Its cookie as it came; empty where it only repeated ours. */
   gaveCookie(cookie: Uint8Array): void;
-  /** `nowMs` where it is not to be expected for a while. */
-  forgetCookie(nowMs?: number): void;
+  forgetCookie(): void;
   hasNoTcp(nowMs: number): boolean;
   lacksTcp(nowMs: number): void;
   /** It may be another server by now. */
@@ -48,7 +47,7 @@ export interface Dialect {
 }
 
 export type Form = Omit<QueryForm, "padded">;
-export type Because = "silence" | "no-edns" | "disliked" | "denied";
+export type Because = "silence" | "no-edns" | "disliked" | "denied" | "letters" | "cookie" | "unread" | "flood";
 
 const CLIENT_COOKIE_BYTES = 8;
 const MINUTE_MS = 60_000;
@@ -106,7 +105,7 @@ export function createDialect(): Dialect {
       const isPlain = rung === "plain" || rung === "plain-tcp";
       const isSmall = rung === "small" || (rung === "full" && smallReplies.holds(nowMs));
       const isEdns = !isPlain && !noEdns.holds(nowMs);
-      const mayHaveCookie = isEdns && !isTcp(rung) && (!isSmall || hasServerCookie);
+      const mayHaveCookie = isEdns && (!isSmall || hasServerCookie);
       return {
         ednsBytes: isEdns ? (isSmall ? SMALL_BYTES : LARGE_BYTES) : undefined,
         cookie: mayHaveCookie ? cookie : undefined,
@@ -131,16 +130,27 @@ export function createDialect(): Dialect {
       if (form.mixedCase) noMixedLetters.contradict();
     },
     foundBelow(below, above, because, nowMs) {
-      if (because === "denied" && above.mixedCase) {
-        zones.clear();
-        hasAnsweredMixed = false;
-        return noMixedLetters.learn(nowMs);
+      switch (because) {
+        case "letters": // counted as they came
+        case "flood":
+          return false;
+        case "cookie":
+          if (below === "plain") noCookiesUntilMs = nowMs + NO_COOKIES_MS;
+          return false;
+        case "no-edns":
+          return noEdns.learn(nowMs);
+        case "unread":
+          return below === "plain" && noEdns.sign(nowMs);
+        case "denied":
+          if (!above.mixedCase) return noEdns.learn(nowMs);
+          zones.clear();
+          hasAnsweredMixed = false;
+          return noMixedLetters.learn(nowMs);
+        case "silence":
+          if (below === "small") return smallReplies.sign(nowMs);
+          if (below === "tcp") return tcpFirst.sign(nowMs);
       }
-      if (because === "no-edns") return noEdns.learn(nowMs);
-      if (because === "silence" && below === "small") return smallReplies.sign(nowMs);
-      if (because === "silence" && below === "tcp") return tcpFirst.sign(nowMs);
-      if (above.ednsBytes !== undefined) return noEdns.sign(nowMs);
-      return above.mixedCase && noMixedLetters.sign(nowMs);
+      return above.ednsBytes !== undefined ? noEdns.sign(nowMs) : above.mixedCase && noMixedLetters.sign(nowMs);
     },
     deniedAgain(name, zone) {
       const denied = zone || parentOf(name);
@@ -151,10 +161,7 @@ export function createDialect(): Dialect {
     gaveCookie(fromServer) {
       if (fromServer.length > 0) setCookie(fromServer);
     },
-    forgetCookie(nowMs) {
-      if (nowMs === undefined) setCookie(undefined);
-      else noCookiesUntilMs = nowMs + NO_COOKIES_MS;
-    },
+    forgetCookie: () => setCookie(undefined),
     hasNoTcp: noTcp.holds,
     lacksTcp: (nowMs) => void noTcp.learn(nowMs),
     forget() {

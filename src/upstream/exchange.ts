@@ -37,6 +37,8 @@ export interface Underway {
   /** It has been silent for a wait: asks again, one rung down. False where nothing is left to try. */
   again(): boolean;
   isOverTcp(): boolean;
+  /** What counts where nothing better has come. */
+  inHand(): Ending | undefined;
   /** Listens no more. */
   takeBack(): void;
 }
@@ -55,7 +57,8 @@ interface Step {
   readonly form: Form;
   readonly sentAtMs: number;
   readonly because: Because | undefined;
-  isLost: boolean;
+  /** Nothing more comes for it. */
+  isOver: boolean;
   takeBack(): void;
 }
 type Heard = Exclude<Reply, { verdict: "foreign" }>;
@@ -77,12 +80,11 @@ export function createExchange({ readReply, counters, log }: ExchangeOptions): E
     let inHand: Ending | undefined; // what counts where nothing better comes
     let above: Form | undefined; // the way of asking that brought less than an answer
     let keptBack: Step | undefined;
-    let timesKeptBack = 0;
     let hasFreshCookie = false;
     let isTruncated = false; // nothing but TCP has it whole
     let isDone = false;
     go(rung, undefined);
-    return { again, isOverTcp: () => isTcp(rung), takeBack };
+    return { again, isOverTcp: () => isTcp(rung), inHand: () => inHand, takeBack };
 
     function firstRung(): Rung {
       if (isAsLibc) return isUdp ? "plain" : "plain-tcp";
@@ -108,12 +110,12 @@ export function createExchange({ readReply, counters, log }: ExchangeOptions): E
 
     /** Where the sign leads, or to what is in hand. False where nothing goes out any more. */
     function descend(sign: Sign, because: Because, from: Form | undefined): boolean {
-      let next = nextRung(rung, sign);
       const isSilentTcp = sign === "silence" && isTcp(rung) && isUdp;
       if (isSilentTcp && !isTruncated && !isOut("plain")) {
         dialect.lacksTcp(nowMs());
-        next = "plain";
+        return go("plain", steps.at(-1)?.because);
       }
+      let next = nextRung(rung, sign);
       above ??= from ?? steps.at(-1)?.form;
       if (next === "small" && (sent.udp >= QUERIES_PER_WAY_MAX - 1 || above?.ednsBytes === undefined)) next = "plain";
       return next !== undefined && go(next, because);
@@ -129,15 +131,16 @@ export function createExchange({ readReply, counters, log }: ExchangeOptions): E
       rung = to;
       keptBack = undefined;
       const form = dialect.form(to, question.name, now);
-      const query = buildQuery(question, { ...form, padded: transport === "tls" || transport === "https" });
+      const cookie = isUdp ? form.cookie : undefined;
+      const query = buildQuery(question, { ...form, cookie, padded: transport === "tls" || transport === "https" });
       counters.upstreamQueries++;
       health.asked(now, question.name);
       const step: Step = {
         rung: to,
-        form: { ...form, mixedCase: query.hasMixedCase },
+        form: { ...form, cookie, mixedCase: query.hasMixedCase },
         sentAtMs: now,
         because,
-        isLost: false,
+        isOver: false,
         takeBack: () => undefined,
       };
       steps.push(step);
@@ -160,13 +163,13 @@ export function createExchange({ readReply, counters, log }: ExchangeOptions): E
         const question = message.subarray(QUESTION_AT, QUESTION_AT + query.question.length);
         reply = readReply(message, { ...query, question: Uint8Array.from(question) });
       }
-      if (reply.verdict === "foreign" || isDone) {
+      const isNobodys = reply.verdict === "foreign" || (reply.verdict === "unread" && step.rung === "plain");
+      if (isNobodys || isDone) {
         counters.repliesForeign++;
         return false;
       }
-      const now = nowMs();
-      health.replied(step.rung === "tcp" && isUdp ? undefined : step.sentAtMs, now);
-      heed(reply, step, now);
+      step.isOver = true;
+      heed(reply as Heard, step, nowMs());
       return true;
     }
 
@@ -175,15 +178,21 @@ export function createExchange({ readReply, counters, log }: ExchangeOptions): E
       if (reply.verdict === "wrong-case") {
         counters.repliesWrongCase++;
         if (dialect.changedLetters(now)) log.upstreamWithoutCase(server.text);
-        doubt(step, "denied");
-      } else if (isCookieMissing(reply, step, now)) {
+        doubt(step, "letters");
+        return;
+      }
+      if (isCookieMissing(reply, step, now)) {
         counters.repliesWithoutCookie++;
-        doubt(step, "disliked");
-      } else if (reply.verdict === "unread" && !isTcp(step.rung)) {
-        if (step.form.ednsBytes === undefined) fail("FORMERR without the question");
-        else doubt(step, "disliked");
-      } else if (reply.verdict === "bad-cookie") {
-        if (hasFreshCookie) doubt(step, "disliked");
+        doubt(step, "cookie");
+        return;
+      }
+      if (reply.verdict === "unread" && !isTcp(step.rung)) {
+        doubt(step, "unread");
+        return;
+      }
+      health.replied(isUdp && isTcp(step.rung) ? undefined : step.sentAtMs, now);
+      if (reply.verdict === "bad-cookie") {
+        if (hasFreshCookie) doubt(step, "cookie");
         else {
           hasFreshCookie = true;
           proceed(go(step.rung, "disliked"));
@@ -211,6 +220,10 @@ export function createExchange({ readReply, counters, log }: ExchangeOptions): E
 
     /** It may have been sent by somebody else: TCP tells. */
     function doubt(step: Step, because: Because): void {
+      if (isTcp(step.rung)) {
+        dislike(step, "another client's cookie", because);
+        return;
+      }
       rung = step.rung;
       proceed(descend("doubted", because, step.form));
     }
@@ -233,6 +246,7 @@ export function createExchange({ readReply, counters, log }: ExchangeOptions): E
     /** Silence begins anew, or this was all there is. */
     function proceed(hasGone: boolean): void {
       if (hasGone) listener.goesOn();
+      else if (steps.some(({ isOver }) => !isOver)) return;
       else if (inHand !== undefined) end(inHand);
       else end({ failed: "no reply that can be trusted", why: "said" });
     }
@@ -261,12 +275,7 @@ export function createExchange({ readReply, counters, log }: ExchangeOptions): E
     /** From an answer to one way of asking, where a better one brought none. */
     function learn({ rung: below, because, form }: Step, isDenial: boolean, now: number): void {
       if (because === undefined || above === undefined || (isDenial && because === "denied")) return;
-      if (because === "denied" && isTcp(below)) return; // as it came back in other letters: counted already
-      const isNews = dialect.foundBelow(below, above, because, now);
-      if (below === "plain" && steps.some((step) => step.form.cookie !== undefined) && dialect.givesCookies(now)) {
-        dialect.forgetCookie(now);
-      }
-      if (!isNews) return;
+      if (!dialect.foundBelow(below, above, because, now)) return;
       if (form.ednsBytes === undefined && above.ednsBytes !== undefined && because !== "denied")
         log.upstreamWithoutEdns(server.text);
       else if (above.mixedCase && because !== "silence") log.upstreamWithoutCase(server.text);
@@ -277,30 +286,30 @@ export function createExchange({ readReply, counters, log }: ExchangeOptions): E
       if (form.cookie === undefined) return false;
       if (reply.verdict === "other-cookie") return true;
       if (reply.verdict === "unread" || reply.verdict === "malformed") return false;
-      if (reply.serverCookie === undefined) return dialect.givesCookies(now) && !isTcp(from);
-      dialect.gaveCookie(reply.serverCookie);
+      if (reply.serverCookie !== undefined) dialect.gaveCookie(reply.serverCookie);
+      else if (!isTcp(from)) return dialect.givesCookies(now);
+      else dialect.forgetCookie();
       return false;
     }
 
     function lose(error: Error, step: Step): void {
       if (isDone) return;
-      step.isLost = true;
+      step.isOver = true;
       const { code, message } = error as NodeJS.ErrnoException;
       const now = nowMs();
       if (error instanceof OwnLackError || (code !== undefined && OWN_LACKS.has(code))) {
         end(inHand ?? { failed: code ?? message, why: "lack" });
       } else if (error instanceof FloodError) {
-        doubt(step, "disliked");
+        doubt(step, "flood");
       } else if (isUdp && isTcp(step.rung)) {
         dialect.lacksTcp(now);
-        if (inHand !== undefined) end(inHand);
-        else if (!isOut("plain")) proceed(go("plain", step.because));
+        proceed(inHand === undefined && !isOut("plain") && go("plain", step.because));
       } else if (code !== undefined && KEPT_BACK.has(code)) {
         keepBack(step, { failed: code, why: "lack" });
       } else {
         if (health.refused(now)) log.upstreamUnreachable(server.text, message);
         const refusal = { failed: code ?? message, why: "silent" } as const;
-        if (health.isClosed(now) && steps.every(({ isLost }) => isLost)) end(inHand ?? refusal);
+        if (health.isClosed(now) && steps.every(({ isOver }) => isOver)) end(inHand ?? refusal);
         else keepBack(step, refusal);
       }
     }
@@ -309,12 +318,13 @@ export function createExchange({ readReply, counters, log }: ExchangeOptions): E
     function keepBack(step: Step, ending: Ending): void {
       keptBack = step;
       sent[isTcp(step.rung) ? "tcp" : "udp"]--;
-      if (++timesKeptBack >= QUERIES_PER_WAY_MAX && steps.every(({ isLost }) => isLost)) end(inHand ?? ending);
+      const isUseless = steps.length >= STEPS_MAX || (health.keptBack() && steps.length > 1);
+      if (isUseless && steps.every(({ isOver }) => isOver)) end(inHand ?? ending);
       else listener.keptBack();
     }
 
     function isOut(which: Rung): boolean {
-      return steps.some(({ rung: each, isLost }) => each === which && !isLost);
+      return steps.some(({ rung: each, isOver }) => each === which && !isOver);
     }
   };
 }

@@ -14,6 +14,8 @@ export interface Health {
   waited(sentAtMs: number, nowMs: number): void;
   /** It cannot be reached: nobody listens, no route, not the right certificate. True where that is news. */
   refused(nowMs: number): boolean;
+  /** A query has not been let out. True where that has been so for many, with no reply between. */
+  keptBack(): boolean;
   /** It has been so for longer than a moment. */
   isClosed(nowMs: number): boolean;
   /** How long to wait for a reply before it is asked again, or somebody else is too. */
@@ -43,6 +45,7 @@ const WAIT_UNKNOWN_MS = 300; // with a server behind a dead one, a first lookup 
 const ASIDE_AFTER_MS = 300;
 const DEAD_AFTER_MS = 1800; // as long as a question is waited for before an old answer is given (src/resolver.ts)
 const DEAD_AFTER_SIGNS = 3; // names and probes; a probe counts for two where it has been answered before
+const KEPT_BACK_MANY = 8; // more than chance keeps back in a row
 const CLOSED_AFTER_MS = 50; // refused again, after a wait
 const SLOW_MS = 1500; // a server that has taken so long for a reply is not dead for being late
 const BACK_OFF_MAX = 8;
@@ -61,6 +64,7 @@ export function createHealth(nowMs: number): Health {
   let probesInVain = 0;
   let hasAnsweredProbes = false;
   let refusedSinceMs: number | undefined;
+  let timesKeptBack = 0;
   let lastAskedAtMs = 0;
   let dueAtMs = nowMs + MEASURE_EVERY_MS;
   let probeMs = 0;
@@ -112,6 +116,7 @@ export function createHealth(nowMs: number): Health {
       silentSinceMs = undefined;
       namesInVain.clear();
       probesInVain = 0;
+      timesKeptBack = 0;
       refusedSinceMs = undefined;
       probeMs = 0;
       dueAtMs = now + MEASURE_EVERY_MS;
@@ -127,6 +132,7 @@ export function createHealth(nowMs: number): Health {
       refusedSinceMs ??= now;
       return isNews;
     },
+    keptBack: () => ++timesKeptBack > KEPT_BACK_MANY,
     isClosed: (now) => refusedSinceMs !== undefined && now - refusedSinceMs >= CLOSED_AFTER_MS,
     waitMs: () => Math.min(usualWaitMs() * backOff, WAIT_MAX_MS),
     usualMs: () => smoothMs ?? Number.POSITIVE_INFINITY,

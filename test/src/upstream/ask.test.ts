@@ -138,7 +138,7 @@ describe("ask", () => {
   });
 
   it("takes a late reply of the first server while the second is silent", async () => {
-    const late = await upstream({ delayMs: 600 });
+    const late = await upstream({ delayMs: 450 });
     const silent = await upstream({ tamper: () => undefined });
     expect(addressesOf(await asker([late, silent]).answer("a.example"))).toEqual(["192.0.2.1"]);
     expect(late.count("a.example", "A")).toBe(1);
@@ -329,7 +329,12 @@ describe("ask", () => {
     const exchange: Exchange = ({ text, health }, { name }, _isAsLibc, { ended }) => {
       health.asked(nowMs(), name);
       if (text === "alive") setImmediate(() => ended({ record }));
-      return { again: () => true, isOverTcp: () => false, takeBack: () => void takenBack.push(text) };
+      return {
+        again: () => true,
+        isOverTcp: () => false,
+        inHand: () => undefined,
+        takeBack: () => void takenBack.push(text),
+      };
     };
     const ask = createAsk({
       order: () => servers,
