@@ -48,7 +48,10 @@ async function start(): Promise<void> {
   const probe = createProbe({ readReply, wheel, counters });
   const connect = createConnect(wheel, counters);
   const asking = { timeoutMs: config.timeoutMs, connect, exchange, probe, wheel, counters, log };
-  const views = createViews({ ...config, createGroup: (upstreams) => createGroup({ ...asking, upstreams }) });
+  const views = createViews({
+    ...config,
+    createGroup: (upstreams, listing) => createGroup({ ...asking, upstreams, listing }),
+  });
   const resolver = createResolver({ ...config, cache, views, standstill, wheel, counters, log });
   const usage = createUsage({ cache, refresh: resolver.refresh, counters, log });
   const responder = createResponder({

@@ -1,7 +1,7 @@
 // Which servers and limits are for a name: those of the longest rule that it falls under, else the global ones.
 import { createRules, type Rule } from "./rules.ts";
 import type { UpstreamAddress } from "./upstream/address.ts";
-import type { Group } from "./upstream/group.ts";
+import type { Group, Listing } from "./upstream/group.ts";
 import type { TtlLimits } from "./wasm.ts";
 
 export interface View extends Pick<Group, "ask" | "isDown" | "usualMs" | "generation"> {
@@ -15,18 +15,20 @@ export interface View extends Pick<Group, "ask" | "isDown" | "usualMs" | "genera
 export interface Views {
   viewOf(name: string): View;
   /** The global servers, from now on. */
-  replaceUpstreams(upstreams: readonly UpstreamAddress[]): void;
+  replaceUpstreams: Group["replace"];
 }
 
 export interface ViewsOptions extends TtlLimits {
   readonly upstreams: readonly UpstreamAddress[];
+  /** Of the global servers, where they are a list of resolv.conf. */
+  readonly listing?: Listing | undefined;
   readonly staleSeconds: number;
   readonly rules: readonly Rule[];
-  readonly createGroup: (upstreams: readonly UpstreamAddress[]) => Group;
+  readonly createGroup: (upstreams: readonly UpstreamAddress[], listing?: Listing) => Group;
 }
 
 export function createViews({ rules, createGroup, ...global }: ViewsOptions): Views {
-  const globalGroup = createGroup(global.upstreams);
+  const globalGroup = createGroup(global.upstreams, global.listing);
   const globalView = viewWith(globalGroup, {});
   const { ruleFor } = createRules(rules);
   const views = new Map(
