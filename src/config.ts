@@ -1,8 +1,10 @@
 // The server's settings: one frozen value, read once from the environment. The README's table is tested against
 // SETTINGS. A bad value is an error of one line that names the variable, the value and what is accepted.
 import { cleanEnv, makeValidator } from "envalid";
+import type { Nameservers } from "./resolvconf.ts";
 import { BUILT_IN_RULES, parseRules, type Rule, refusal } from "./rules.ts";
-import { hostAndPort, nameserver, type UpstreamAddress } from "./upstream/address.ts";
+import { hostAndPort, type UpstreamAddress } from "./upstream/address.ts";
+import type { Listing } from "./upstream/group.ts";
 import {
   MAX_NEGATIVE_TTL,
   MAX_TTL,
@@ -21,9 +23,10 @@ export interface HttpAddress {
 
 export interface Config {
   readonly directory: string;
+  /** None where /etc/resolv.conf is to name them and does not yet. */
   readonly upstreams: readonly UpstreamAddress[];
-  /** Those of the environment are for good, those of /etc/resolv.conf as long as they stand there. */
-  readonly upstreamsFrom: "environment" | "resolv.conf";
+  /** Of those of /etc/resolv.conf, which count as long as they stand there; those of the environment are for good. */
+  readonly listing: Listing | undefined;
   readonly entries: number;
   readonly minTtlSeconds: number;
   readonly maxTtlSeconds: number;
@@ -63,7 +66,7 @@ export const SETTINGS = {
   } satisfies Setting<string>,
   DNS_CACHE_UPSTREAMS: {
     default: undefined,
-    accepted: `1 to ${UPSTREAMS_MAX} addresses with commas between, such as 1.1.1.1, 10.0.0.2:5353, [2606:4700::1111]:53, tcp://10.0.0.2, tls://1.1.1.1#one.one.one.one or https://8.8.8.8/dns-query#dns.google`,
+    accepted: `1 to ${UPSTREAMS_MAX} addresses with commas between, such as 1.1.1.1, 10.0.0.2:5353, [2606:4700::1111]:53, fe80::1%eth0, tcp://10.0.0.2, tls://1.1.1.1#one.one.one.one or https://8.8.8.8/dns-query#dns.google`,
     read: upstreamList,
   } satisfies Setting<readonly UpstreamAddress[]>,
   DNS_CACHE_ENTRIES: { default: "65536", ...wholeNumber(8, 4_194_304, "entries") },
@@ -97,7 +100,7 @@ export const SETTINGS = {
 };
 
 /** @param systemNameservers gives those of /etc/resolv.conf; asked only where DNS_CACHE_UPSTREAMS is not set. */
-export function readConfig(env: NodeJS.ProcessEnv, systemNameservers: () => readonly string[]): Config {
+export function readConfig(env: NodeJS.ProcessEnv, systemNameservers: () => Nameservers): Config {
   const values = readAll(env);
   if (values.DNS_CACHE_MIN_TTL > values.DNS_CACHE_MAX_TTL) {
     throw new ConfigError(
@@ -105,10 +108,12 @@ export function readConfig(env: NodeJS.ProcessEnv, systemNameservers: () => read
     );
   }
   for (const rule of values.DNS_CACHE_RULES) refuseCrossedTtls(rule, values);
+  const { DNS_CACHE_UPSTREAMS: given } = values;
+  const { addresses, listing } = given === undefined ? systemNameservers() : { addresses: given, listing: undefined };
   return Object.freeze({
     directory: values.DNS_CACHE_DIR.replace(/(?<=.)\/+$/, ""),
-    upstreams: values.DNS_CACHE_UPSTREAMS ?? upstreamsOfSystem(systemNameservers()),
-    upstreamsFrom: values.DNS_CACHE_UPSTREAMS === undefined ? "resolv.conf" : "environment",
+    upstreams: addresses,
+    listing,
     entries: values.DNS_CACHE_ENTRIES,
     minTtlSeconds: values.DNS_CACHE_MIN_TTL,
     maxTtlSeconds: values.DNS_CACHE_MAX_TTL,
@@ -143,15 +148,6 @@ function refuseCrossedTtls({ suffix, minTtlSeconds: min, maxTtlSeconds: max }: R
 
 function refusedRule(what: string, accepted: string): ConfigError {
   return new ConfigError(`DNS_CACHE_RULES: ${refusal(what, accepted)}`);
-}
-
-function upstreamsOfSystem(hosts: readonly string[]): UpstreamAddress[] {
-  if (hosts.length === 0) {
-    throw new ConfigError(
-      `DNS_CACHE_UPSTREAMS: not set, and /etc/resolv.conf names no nameserver; accepted: ${SETTINGS.DNS_CACHE_UPSTREAMS.accepted}`,
-    );
-  }
-  return hosts.map(nameserver);
 }
 
 type Values = { [K in keyof typeof SETTINGS]: NonNullable<ReturnType<(typeof SETTINGS)[K]["read"]>> };

@@ -40,6 +40,8 @@ export function createLog(level: LogLevel, destination: DestinationStream = stan
       logger.warn({ upstream, reason }, `Upstream cannot be reached: ${reason}`),
     upstreamSilent: (upstream: string) => logger.warn({ upstream }, "Upstream does not answer"),
     upstreamBack: (upstream: string) => logger.info({ upstream }, "Upstream answers again"),
+    upstreamsMissing: () =>
+      logger.warn("No nameserver stands in /etc/resolv.conf yet: until one does, lookups are left to libc"),
     upstreamsChanged: (upstreams: readonly string[]) =>
       logger.info({ upstreams }, "Other nameservers stand in /etc/resolv.conf"),
     frameRefused: (reason: string) => logger.debug({ reason }, "Refused a frame"),

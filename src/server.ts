@@ -10,11 +10,11 @@ import { createListener } from "./listener.ts";
 import { createLog } from "./log.ts";
 import { messageReader } from "./message.ts";
 import { createPublisher } from "./publisher.ts";
-import { followResolvConf, nameserversAt, RESOLV_CONF } from "./resolvconf.ts";
+import { followNameservers, type Nameservers, nameserversAt, RESOLV_CONF } from "./resolvconf.ts";
 import { createResolver } from "./resolver.ts";
 import { createResponder } from "./responder.ts";
 import { createStandstill } from "./standstill.ts";
-import { nameserver, upstreamText } from "./upstream/address.ts";
+import { upstreamText } from "./upstream/address.ts";
 import { createConnect } from "./upstream/connect.ts";
 import { createExchange } from "./upstream/exchange.ts";
 import { createGroup } from "./upstream/group.ts";
@@ -29,13 +29,13 @@ const HERE = fileURLToPath(new URL(".", import.meta.url));
 const STOP_GRACE_MS = 500; // past the end of the last question under way
 
 async function start(): Promise<void> {
-  const config = readConfig(process.env, () => nameserversAt(RESOLV_CONF));
+  const readNameservers = () => nameserversAt(RESOLV_CONF, process.env.RES_OPTIONS);
+  const config = readConfig(process.env, readNameservers);
   const log = createLog(config.logLevel);
   const counters = createCounters();
-  let view = tableView(config.upstreams, config.rules);
+  let view = tableView(config.upstreams, config.rules, config.listing);
 
   const library = readLibrary(HERE, process.arch);
-  const hosts = config.upstreams.map(({ host }) => host);
   const wasm = loadTable(config, view);
   const directory = openDirectory(config.directory, log);
   const standstill = createStandstill(forget);
@@ -65,11 +65,10 @@ async function start(): Promise<void> {
   const listener = createListener(responder, counters);
 
   /** Other servers may have another view of DNS: what the last ones said does not count any more. */
-  function useNameservers(hosts: readonly string[]): void {
-    const upstreams = hosts.map(nameserver);
-    log.upstreamsChanged(upstreams.map(upstreamText));
-    views.replaceUpstreams(upstreams);
-    const next = tableView(upstreams, config.rules);
+  function useNameservers({ addresses, listing }: Nameservers): void {
+    log.upstreamsChanged(addresses.map(upstreamText));
+    views.replaceUpstreams(addresses, listing);
+    const next = tableView(addresses, config.rules, listing);
     if (next.upstreams === view.upstreams) return;
     view = next;
     resolver.forget();
@@ -114,8 +113,10 @@ async function start(): Promise<void> {
   publisher.start();
   standstill.watch();
   directory.removeLeftOver();
-  if (config.upstreamsFrom === "resolv.conf") followResolvConf(RESOLV_CONF, useNameservers, undefined, hosts);
-  log.listening(directory.socketPath, config.upstreams.map(upstreamText), config.entries);
+  const { upstreams, listing } = config;
+  if (listing !== undefined) followNameservers(readNameservers, useNameservers, { addresses: upstreams, listing });
+  if (upstreams.length === 0) log.upstreamsMissing();
+  log.listening(directory.socketPath, upstreams.map(upstreamText), config.entries);
 }
 
 function loadTable(config: Config, view: TableView): Wasm {

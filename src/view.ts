@@ -4,18 +4,23 @@ import { createHash } from "node:crypto";
 import { SERVERS_MAX, UPSTREAMS_BYTES_MAX } from "../assembly/layout.ts";
 import { createRules, type Rule } from "./rules.ts";
 import { addressBytes, isAtOwnPort, type UpstreamAddress, upstreamText } from "./upstream/address.ts";
+import type { Listing } from "./upstream/group.ts";
 import type { TableView } from "./wasm.ts";
 
 const NOBODY_OR_OF_A_LINK = /^(0{20}(0000|ffff)0{8}|fe[89ab].*)$/; // another server on each machine, on each link
 
-export function tableView(upstreams: readonly UpstreamAddress[], rules: readonly Rule[]): TableView {
-  return { upstreams: viewText(upstreams, rules), servers: namedServers(upstreams) };
+/** @param listing where they are asked in their order, and not as equals */
+export function tableView(upstreams: readonly UpstreamAddress[], rules: readonly Rule[], listing?: Listing): TableView {
+  return { upstreams: viewText(upstreams, rules, listing), servers: namedServers(upstreams) };
 }
 
-/** The same for the same servers in another order. Printable ASCII of at most UPSTREAMS_BYTES_MAX bytes; what cannot be shown whole ends with the SHA-256 of the whole. */
-export function viewText(upstreams: readonly UpstreamAddress[], rules: readonly Rule[]): string {
+/** The same for the same servers in another order, where that says nothing of the answers. Printable ASCII of at most UPSTREAMS_BYTES_MAX bytes; what cannot be shown whole ends with the SHA-256 of the whole. */
+export function viewText(upstreams: readonly UpstreamAddress[], rules: readonly Rule[], listing?: Listing): string {
   const rulesText = createRules(rules).text();
-  const whole = upstreams.map(upstreamText).sort().join(", ") + (rulesText === "" ? "" : `; ${rulesText}`);
+  const texts = upstreams.map(upstreamText);
+  const isOrdered = listing !== undefined && !listing.rotate;
+  const whole =
+    (isOrdered ? texts.join(" then ") : texts.sort().join(", ")) + (rulesText === "" ? "" : `; ${rulesText}`);
   const shown = whole.replace(/[^ -~]/g, "?");
   if (shown === whole && whole.length <= UPSTREAMS_BYTES_MAX) return whole;
   const ending = `... sha256 ${createHash("sha256").update(whole).digest("hex")}`;

@@ -5,7 +5,7 @@ import type { Group, Listing } from "./upstream/group.ts";
 import type { TtlLimits } from "./wasm.ts";
 
 export interface View extends Pick<Group, "ask" | "isDown" | "usualMs" | "generation"> {
-  /** Not for us: the application's libc asks. */
+  /** Not for us: the application's libc asks. As long as the global servers are not known, it does so for their names. */
   readonly isBypassed: boolean;
   readonly limits: TtlLimits;
   readonly staleSeconds: number;
@@ -29,20 +29,24 @@ export interface ViewsOptions extends TtlLimits {
 
 export function createViews({ rules, createGroup, ...global }: ViewsOptions): Views {
   const globalGroup = createGroup(global.upstreams, global.listing);
+  let hasServers = global.upstreams.length > 0;
   const globalView = viewWith(globalGroup, {});
   const { ruleFor } = createRules(rules);
   const views = new Map(
     rules.map((rule) => [rule, viewWith(rule.upstreams ? createGroup(rule.upstreams) : globalGroup, rule)]),
   );
 
-  function viewWith({ ask, isDown, usualMs, generation }: Group, rule: Partial<Rule>): View {
+  function viewWith(group: Group, rule: Partial<Rule>): View {
+    const { ask, isDown, usualMs, generation } = group;
     const { minTtlSeconds, maxTtlSeconds, maxNegativeTtlSeconds, staleSeconds } = { ...global, ...rule };
     return {
       ask,
       isDown,
       usualMs,
       generation,
-      isBypassed: rule.bypass ?? false,
+      get isBypassed() {
+        return rule.bypass || (group === globalGroup && !hasServers);
+      },
       limits: { minTtlSeconds, maxTtlSeconds, maxNegativeTtlSeconds },
       staleSeconds,
       hasFixedOrder: rule.hasFixedOrder ?? false,
@@ -54,6 +58,9 @@ export function createViews({ rules, createGroup, ...global }: ViewsOptions): Vi
       const rule = ruleFor(name);
       return (rule && views.get(rule)) ?? globalView;
     },
-    replaceUpstreams: globalGroup.replace,
+    replaceUpstreams(upstreams, listing) {
+      hasServers = upstreams.length > 0;
+      globalGroup.replace(upstreams, listing);
+    },
   };
 }

@@ -1,5 +1,6 @@
 // Addresses of DNS servers as users write them.
 import net from "node:net";
+import os from "node:os";
 
 export interface UpstreamAddress {
   readonly transport: "udp" | "tcp" | "tls" | "https";
@@ -17,12 +18,39 @@ const MAPPED_PREFIX = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff]; // RFC 4291 se
 const HTTPS_PATH = "/dns-query"; // RFC 8484 names none, all use this one
 const NAME_BYTES_MAX = 253;
 const TEXT = /^(?:(tcp|tls|https):\/\/)?([^/#]*)(\/[^#]*)?(?:#(.*))?$/;
+const OF_A_LINK = /^(?:fe[89ab][0-9a-f]|ff[0-9a-f]2):/i;
+const INTERFACE = /^[^:]{1,15}$/; // what follows a colon is an alias of old, or was meant for a port
 const LABEL = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/;
 const PATH = /^\/[\w\-.~!$&'()*+;=:@%/?]{0,255}$/; // RFC 3986 section 3.3 and a query, no template's braces
 
 /** Of a resolv.conf. */
-export function nameserver(host: string): UpstreamAddress {
-  return { transport: "udp", host, port: DNS_PORT };
+export function nameserver(host: string, transport: "udp" | "tcp" = "udp"): UpstreamAddress {
+  return { transport, host, port: DNS_PORT };
+}
+
+/**
+ * The address as Node's sockets can connect to it, or undefined. They take a scope for the name of an interface, where
+ * libc also takes its number, and no address of a link can be connected to without one. Any other has no use for it.
+ */
+export function connectable(host: string): string | undefined {
+  const address = withoutScope(host);
+  if (!OF_A_LINK.test(address)) return address;
+  const scope = host.slice(address.length + 1);
+  const scoped = `${address}%${/^\d+$/.test(scope) ? interfaceNamed(Number(scope)) : scope}`;
+  return INTERFACE.test(scope) && net.isIPv6(scoped) ? scoped : undefined;
+}
+
+/** As others than this machine know it. */
+export function withoutScope(host: string): string {
+  return host.split("%", 1)[0] as string;
+}
+
+/** Empty where none has that number, and an address of a link. */
+function interfaceNamed(index: number): string {
+  const interfaces = Object.entries(os.networkInterfaces());
+  const isIt = ([, addresses = []]: (typeof interfaces)[number]) =>
+    addresses.some((each) => each.family === "IPv6" && each.scopeid === index);
+  return interfaces.find(isIt)?.[0] ?? "";
 }
 
 /**
@@ -38,12 +66,15 @@ export function upstreamAddress(text: string): UpstreamAddress | undefined {
   const port = PORTS[transport];
   const address = net.isIPv6(server) ? { host: server, port } : hostAndPort(server, port);
   if (address === undefined) return undefined;
+  const host = connectable(address.host);
+  if (host === undefined) return undefined;
   if (path !== undefined && (transport !== "https" || !PATH.test(path))) return undefined;
   const isSecure = transport === "tls" || transport === "https";
   if (name !== undefined && !(isSecure && isHostName(name.toLowerCase()))) return undefined;
   return {
     transport,
     ...address,
+    host,
     ...(name !== undefined && { name: name.toLowerCase() }),
     ...(transport === "https" && { path: path ?? HTTPS_PATH }),
   };
@@ -61,7 +92,7 @@ export function isAtOwnPort({ transport, port }: UpstreamAddress): boolean {
 
 /** 16 bytes, IPv4 mapped; a scope is left out. */
 export function addressBytes(host: string): Buffer {
-  const [address = ""] = host.split("%");
+  const address = withoutScope(host);
   if (net.isIPv4(address)) return Buffer.from([...MAPPED_PREFIX, ...address.split(".").map(Number)]);
   const [head = "", tail = ""] = new URL(`http://[${address}]`).hostname.slice(1, -1).split("::"); // hexadecimal only
   const [front, back] = [head, tail].map((groups) => groups.split(":").filter((group) => group !== ""));

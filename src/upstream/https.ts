@@ -3,7 +3,7 @@
 // answered on the old one, and so does what the server has refused unseen.
 // Not done: a reply's Age is not taken off its ttl (RFC 8484 section 5.1), since caches keep no replies to a POST.
 import http2, { constants } from "node:http2";
-import { hostText, type UpstreamAddress } from "./address.ts";
+import { hostText, type UpstreamAddress, withoutScope } from "./address.ts";
 import { type BuiltQuery, stampId } from "./query.ts";
 import { connectionError, connectSecurely } from "./secure.ts";
 import { createSilence, type Silence } from "./silence.ts";
@@ -250,7 +250,7 @@ function fail(pending: Pending, error: Error): void {
 }
 
 function headersTo({ host, name, port, path }: UpstreamAddress) {
-  const authority = name ?? hostText(host);
+  const authority = name ?? hostText(withoutScope(host)); // RFC 6874 section 1: a scope is nobody else's matter
   return {
     ":method": "POST",
     ":scheme": "https",

@@ -2,7 +2,7 @@
 // its name where one is given and else against its address. Node's own authorities count, and those of the file that
 // NODE_EXTRA_CA_CERTS names.
 import tls from "node:tls";
-import { type UpstreamAddress, upstreamText } from "./address.ts";
+import { type UpstreamAddress, upstreamText, withoutScope } from "./address.ts";
 
 /** @param session of an earlier connection to the same server, which spares most of the handshake */
 export function connectSecurely(
@@ -17,6 +17,7 @@ export function connectSecurely(
     ...(session !== undefined && { session }),
     ALPNProtocols: [applicationProtocol],
     minVersion: "TLSv1.2", // RFC 9325 section 3.1.1
+    checkServerIdentity: (subject, certificate) => tls.checkServerIdentity(withoutScope(subject), certificate),
     rejectUnauthorized: true, // whatever NODE_TLS_REJECT_UNAUTHORIZED says
   });
   socket.setNoDelay(true);

@@ -34,6 +34,16 @@ const GOOD: ReadonlyArray<[string, string, Partial<ReturnType<typeof read>>]> = 
       ],
     },
   ],
+  [
+    "DNS_CACHE_UPSTREAMS",
+    "fe80::1%eth0, https://[fe80::1%eth0]/dns-query",
+    {
+      upstreams: [
+        { transport: "udp", host: "fe80::1%eth0", port: 53 },
+        { transport: "https", host: "fe80::1%eth0", port: 443, path: "/dns-query" },
+      ],
+    },
+  ],
   ["DNS_CACHE_ENTRIES", "8", { entries: 8 }],
   ["DNS_CACHE_ENTRIES", "4194304", { entries: 4_194_304 }],
   ["DNS_CACHE_MIN_TTL", "0", { minTtlSeconds: 0 }],
@@ -77,6 +87,9 @@ const BAD: Readonly<Record<Exclude<keyof typeof SETTINGS, "DNS_CACHE_RULES">, re
     "1.1.1",
     ",",
     "1.1.1.1:53:53",
+    "fe80::1",
+    "fe80::1%eth0:53",
+    "tls://[fe80::1%4294967295]",
     Array(17).fill("1.1.1.1").join(),
   ],
   DNS_CACHE_ENTRIES: ["7", "4194305", "65536.0", "1e5", "-8", "many", "0x10", " 8"],
@@ -97,7 +110,7 @@ describe("readConfig", () => {
     expect(read({})).toEqual({
       directory: "/dns_cache",
       upstreams: [{ transport: "udp", host: "192.0.2.53", port: 53 }],
-      upstreamsFrom: "resolv.conf",
+      listing: { rotate: false, timeoutMs: 5000, attempts: 2 },
       entries: 65536,
       minTtlSeconds: 0,
       maxTtlSeconds: 3600,
@@ -178,17 +191,26 @@ describe("readConfig", () => {
     expect(read({ ...min, DNS_CACHE_RULES: "lan min-ttl=0 max-ttl=59" }).rules).toHaveLength(2);
   });
 
-  it("says where the upstreams are from", () => {
-    expect(read({ DNS_CACHE_UPSTREAMS: "192.0.2.53" })).toMatchObject({ upstreamsFrom: "environment" });
-    expect(read({ DNS_CACHE_UPSTREAMS: "" })).toMatchObject({ upstreamsFrom: "resolv.conf" });
+  it("goes through nameservers of the system as their file says, and takes those of the environment for equals", () => {
+    const system = () => nameserversOf("nameserver 192.0.2.2\nnameserver 192.0.2.1\noptions use-vc rotate\n");
+    expect(readConfig({}, system)).toMatchObject({
+      upstreams: [
+        { transport: "tcp", host: "192.0.2.2", port: 53 },
+        { transport: "tcp", host: "192.0.2.1", port: 53 },
+      ],
+      listing: { rotate: true, timeoutMs: 5000, attempts: 2 },
+    });
+    expect(readConfig({ DNS_CACHE_UPSTREAMS: "192.0.2.53" }, system).listing).toBeUndefined();
+    expect(readConfig({ DNS_CACHE_UPSTREAMS: "" }, system).listing).toBeDefined();
   });
 
   it("counts an empty variable as not set", () => {
     expect(read({ DNS_CACHE_UPSTREAMS: "", DNS_CACHE_ENTRIES: "" })).toEqual(read({}));
   });
 
-  it("says so when no upstream is known", () => {
-    expect(() => readConfig({}, () => nameserversOf("search example.com\n"))).toThrow("DNS_CACHE_UPSTREAMS: not set");
+  it("has no upstream while the system names none", () => {
+    const { upstreams, listing } = readConfig({}, () => nameserversOf("search example.com\n"));
+    expect([upstreams, listing?.attempts]).toEqual([[], 2]);
   });
 });
 

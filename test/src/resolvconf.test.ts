@@ -1,13 +1,26 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import fs from "node:fs";
-import { tmpdir } from "node:os";
+import os, { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { followResolvConf, nameserversOf } from "../../src/resolvconf.ts";
-import { sandboxMissing } from "../support/sandbox.ts";
+import { followNameservers, type Nameservers, nameserversAt, nameserversOf } from "../../src/resolvconf.ts";
+import type { Listing } from "../../src/upstream/group.ts";
+import { buildProgram } from "../support/programs.ts";
+import { sandbox, sandboxMissing } from "../support/sandbox.ts";
+
+const PLAIN = { rotate: false, timeoutMs: 5000, attempts: 2 };
+const hostsOf = ({ addresses }: Nameservers) => addresses.map(({ host }) => host);
+
+/** The first interface's number is 1 in every network namespace. */
+const LOOPBACK = { address: "fe80::1", family: "IPv6", scopeid: 1 } as os.NetworkInterfaceInfo;
 
 describe("nameserversOf", () => {
+  beforeEach(() => {
+    vi.spyOn(os, "networkInterfaces").mockReturnValue({ lo: [LOOPBACK] });
+  });
+  afterEach(() => void vi.restoreAllMocks());
+
   const cases: ReadonlyArray<[title: string, text: string, nameservers: string[]]> = [
     [
       "both families, in their order",
@@ -16,9 +29,9 @@ describe("nameserversOf", () => {
     ],
     ["a last line without its end", "search lan\nnameserver 192.0.2.2", ["192.0.2.2"]],
     [
-      "lines with a comment or a carriage return",
-      "nameserver 192.0.2.2 # x\nnameserver 192.0.2.3#x\nnameserver 192.0.2.4;x\nnameserver 192.0.2.5\r\n",
-      ["192.0.2.2", "192.0.2.3", "192.0.2.4", "192.0.2.5"],
+      "lines with another word behind, or a carriage return",
+      "nameserver 192.0.2.2 # x\nnameserver 192.0.2.3 192.0.2.4\nnameserver 192.0.2.5\r\n",
+      ["192.0.2.2", "192.0.2.3", "192.0.2.5"],
     ],
     [
       "no comments, no other words",
@@ -27,27 +40,114 @@ describe("nameserversOf", () => {
     ],
     [
       "nothing that is no address",
-      "nameserver\nnameserver nonsense\nnameserver 192.0.2\nnameserver 192.0.2.2:53\nnameserver 192.0.2.3%eth0\nnameserver fe80::1%\n",
+      "nameserver\nnameserver nonsense\nnameserver 192.0.2.2:53\nnameserver 192.0.2.3%lo\nnameserver 192.0.2.3#x\nnameserver 1.2.3.4.5\nnameserver 256.0.0.1\nnameserver 08.0.0.1\nnameserver 1.2.\n",
       [],
+    ],
+    [
+      "IPv4 addresses as inet_aton(3) does",
+      "nameserver 192.0.2\nnameserver 0x7f.1\nnameserver 010.010.0.1\n",
+      ["192.0.0.2", "127.0.0.1", "8.8.0.1"],
     ],
     [
       "an address of a link with its interface",
       "nameserver fe80::1%eth0\nnameserver FE80::2%eth0.1\nnameserver febf::1%v\n",
       ["fe80::1%eth0", "FE80::2%eth0.1", "febf::1%v"],
     ],
-    ["no address of a link that Node cannot connect to", "nameserver fe80::1\nnameserver fe80::1%2\n", []],
     [
-      "no more than 16",
-      Array.from({ length: 17 }, (_, i) => `nameserver 192.0.2.${i}\n`).join(""),
-      Array.from({ length: 16 }, (_, i) => `192.0.2.${i}`),
+      "an address of a link with its interface's number, by its name",
+      "nameserver fe80::1%1\nnameserver fe80::2%001\n",
+      ["fe80::1%lo", "fe80::2%lo"],
+    ],
+    [
+      "any other without its scope",
+      "nameserver 2001:db8::1%eth0\nnameserver 2001:db8::2%7\nnameserver ::1%\n",
+      ["2001:db8::1", "2001:db8::2", "::1"],
+    ],
+    [
+      "no address of a link that nobody can connect to, but its place",
+      "nameserver fe80::1\nnameserver fe80::1%99\nnameserver 192.0.2.2\nnameserver 192.0.2.3\n",
+      ["192.0.2.2"],
+    ],
+    [
+      "the first three, as libc",
+      "nameserver 192.0.2.4\nnameserver nonsense\nnameserver 192.0.2.3\nnameserver 192.0.2.2\nnameserver 192.0.2.1\n",
+      ["192.0.2.4", "192.0.2.3", "192.0.2.2"],
+    ],
+    [
+      "one that stands there twice once",
+      "nameserver 192.0.2.2\nnameserver 192.0.2.2\nnameserver 192.0.2.3\n",
+      ["192.0.2.2", "192.0.2.3"],
     ],
   ];
   it.each(cases)("takes %s", (_title, text, nameservers) => {
-    expect(nameserversOf(text)).toEqual(nameservers);
+    expect(hostsOf(nameserversOf(text))).toEqual(nameservers);
+  });
+
+  const options: ReadonlyArray<[text: string, listing: Partial<Listing>, resOptions?: string]> = [
+    ["", {}],
+    ["options rotate timeout:3 attempts:4\n", { rotate: true, timeoutMs: 3000, attempts: 4 }],
+    [
+      "options timeout:3\nnameserver 192.0.2.1\noptions\tattempts:1\t rotate\n",
+      { rotate: true, timeoutMs: 3000, attempts: 1 },
+    ],
+    ["options timeout:30 attempts:5", { timeoutMs: 30_000, attempts: 5 }],
+    ["options timeout:31 attempts:6", { timeoutMs: 30_000, attempts: 5 }],
+    ["options timeout:0 attempts:0", { timeoutMs: 1000, attempts: 1 }],
+    ["options timeout:-3 attempts:x", { timeoutMs: 1000, attempts: 1 }],
+    ["options timeout:1 timeout:7,rotate\n", { timeoutMs: 7000 }],
+    ["options timeout:  7 attempts:+3;y\r\n", { timeoutMs: 7000, attempts: 3 }],
+    ["options rotate\r\n", { rotate: true }],
+    ["options rotates xuse-vc Rotate ntimeout:9\n", { rotate: true }],
+    ["#options rotate\n; options rotate\n options rotate\noption rotate\noptionsrotate\n", {}],
+    ["options timeout:3 attempts:4\n", { timeoutMs: 9000, attempts: 4, rotate: true }, "timeout:9 rotate"],
+    ["", { rotate: true }, "options rotate"],
+  ];
+  it.each(options)("reads how the list is gone through from %j", (text, listing, resOptions) => {
+    expect(nameserversOf(text, resOptions).listing).toEqual({ ...PLAIN, ...listing });
+  });
+
+  it.each([
+    ["nameserver 192.0.2.2\noptions use-vc\n", undefined, "tcp"],
+    ["options use-vc:1 edns0\nnameserver 192.0.2.2\n", undefined, "tcp"],
+    ["nameserver 192.0.2.2\n", "use-vc", "tcp"],
+    ["nameserver 192.0.2.2\noptions no-vc,use-vc\n", undefined, "udp"],
+  ])("asks over TCP where an option says so: %j, and %s in the environment", (text, resOptions, transport) => {
+    expect(nameserversOf(text, resOptions).addresses).toEqual([{ transport, host: "192.0.2.2", port: 53 }]);
+  });
+
+  const missing = sandboxMissing();
+  it.skipIf(missing)(`says what glibc says${missing ? ` (skipped: ${missing})` : ""}`, async () => {
+    const program = buildProgram("test/src/libcNameservers.c", "glibc", ["-lresolv"]);
+    const box = await sandbox({ addresses: ["fe80::1/64"] });
+    try {
+      const texts = [
+        ...cases.map(([, text]) => ({ text, environment: "" })),
+        ...options.map(([text, , environment = ""]) => ({ text, environment })),
+      ];
+      for (const { text, environment } of texts) {
+        // Where we are kinder (a carriage return, no attempt, less than a second), and interfaces that are not there.
+        if (/\r|(timeout|attempts):[-0x]|%(eth0|v)/.test(text)) continue;
+        await box.write("/etc/resolv.conf", text);
+        const { stdout } = await box.run([program], { env: { RES_OPTIONS: environment } });
+        const { addresses, listing } = nameserversOf(text, environment);
+        const words = stdout.trimEnd().split(" ");
+        const hosts = words.filter((word) => /[.:]/.test(word)).map((host) => host.replace("%1", "%lo"));
+        const asked = new Set(hosts.filter((host) => !/%(0|99)$/.test(host)));
+        const ours = addresses.length === 0 && hosts.length === 1 ? ["127.0.0.1"] : addresses.map(({ host }) => host);
+        expect([text, ...ours]).toEqual([text, ...asked]);
+        const [seconds, attempts, ...others] = words.slice(hosts.length);
+        expect([text, listing]).toEqual([
+          text,
+          { timeoutMs: Number(seconds) * 1000, attempts: Number(attempts), rotate: others.includes("rotate") },
+        ]);
+      }
+    } finally {
+      await box.close();
+    }
   });
 });
 
-describe("followResolvConf", () => {
+describe("followNameservers", () => {
   const OLD = "nameserver 192.0.2.1\n";
   const NEW = "nameserver 192.0.2.2\nnameserver 192.0.2.3\n";
   let directory: string;
@@ -69,8 +169,12 @@ describe("followResolvConf", () => {
     fs.rmSync(directory, { recursive: true });
   });
 
-  function follow(place = file, known?: readonly string[]) {
-    stop = followResolvConf(place, (nameservers) => calls.push(nameservers.join()), undefined, known);
+  function follow(place = file, known?: Nameservers) {
+    stop = followNameservers(
+      () => nameserversAt(place),
+      (nameservers) => calls.push(hostsOf(nameservers).join()),
+      known,
+    );
   }
   /** What has been called since the last time, over so many looks. */
   function looks(count: number): string[] {
@@ -111,6 +215,12 @@ describe("followResolvConf", () => {
     follow();
     replace("nameserver 192.0.2.3\nnameserver 192.0.2.2\n");
     expect(looks(5)).toEqual(["192.0.2.3,192.0.2.2"]);
+  });
+
+  it.each(["rotate", "use-vc", "timeout:3", "attempts:3"])("sees another option: %s", (option) => {
+    follow();
+    replace(`${OLD}options edns0 ${option}\n`);
+    expect(looks(5)).toEqual(["192.0.2.1"]);
   });
 
   it("sees a symlink's target change, and the symlink itself", () => {
@@ -159,7 +269,7 @@ describe("followResolvConf", () => {
   });
 
   it("sees a change since the nameservers that are known were read", () => {
-    follow(file, ["192.0.2.7"]);
+    follow(file, nameserversOf("nameserver 192.0.2.7\n"));
     expect(looks(5)).toEqual(["192.0.2.1"]);
   });
 

@@ -36,6 +36,19 @@ describe("viewText", () => {
     );
   });
 
+  it("names the upstreams in their order where they are asked so, and each says its part", () => {
+    const list = { rotate: false, timeoutMs: 5000, attempts: 2 };
+    expect(viewText([ONE, TWO], NO_RULES, list)).toBe("udp 192.0.2.1:53 then tcp [2001:db8::2]:54");
+    expect(viewText([TWO, ONE], NO_RULES, list)).toBe("tcp [2001:db8::2]:54 then udp 192.0.2.1:53");
+    const rotated = { ...list, rotate: true };
+    expect(viewText([ONE, TWO], NO_RULES, rotated)).toBe(viewText([TWO, ONE], NO_RULES, rotated));
+    expect(viewText([ONE, TWO], NO_RULES, { ...list, timeoutMs: 1000, attempts: 5 })).toBe(
+      viewText([ONE, TWO], NO_RULES, list),
+    );
+    expect(viewText([ONE], NO_RULES, list)).toBe(viewText([ONE], NO_RULES));
+    expect(viewText([], NO_RULES, list)).toBe("");
+  });
+
   it("is whole while it fits", () => {
     const text = viewText([ONE], rulesOfView(UPSTREAMS_BYTES_MAX));
     expect(text).toHaveLength(UPSTREAMS_BYTES_MAX);

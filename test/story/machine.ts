@@ -7,6 +7,7 @@ import { type Counters, createCounters } from "../../src/counters.ts";
 import { createLog } from "../../src/log.ts";
 import { messageReader } from "../../src/message.ts";
 import { createPublisher } from "../../src/publisher.ts";
+import { nameserversOf } from "../../src/resolvconf.ts";
 import { createResolver } from "../../src/resolver.ts";
 import { createResponder } from "../../src/responder.ts";
 import { createStandstill } from "../../src/standstill.ts";
@@ -35,7 +36,7 @@ export interface Machine {
 }
 
 export function createMachine(env: Record<string, string>): Machine {
-  const config = readConfig(env, () => []);
+  const config = readConfig(env, () => nameserversOf(""));
   const logLines: string[] = [];
   const log = createLog("debug", { write: (line) => void logLines.push(line) });
   const counters = createCounters();

@@ -1,5 +1,18 @@
-import { describe, expect, it } from "vitest";
-import { hostAndPort, type UpstreamAddress, upstreamAddress, upstreamText } from "../../../src/upstream/address.ts";
+import net from "node:net";
+import os from "node:os";
+import fc from "fast-check";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { createCounters } from "../../../src/counters.ts";
+import {
+  connectable,
+  hostAndPort,
+  type UpstreamAddress,
+  upstreamAddress,
+  upstreamText,
+} from "../../../src/upstream/address.ts";
+import { createConnect } from "../../../src/upstream/connect.ts";
+import { createWheel } from "../../../src/wheel.ts";
+import { queryFor } from "../../support/transports.ts";
 
 const https = { transport: "https", host: "8.8.8.8", port: 443, path: "/dns-query" } as const;
 
@@ -40,6 +53,16 @@ const GOOD: ReadonlyArray<[string, UpstreamAddress, string]> = [
     { ...https, host: "2001:4860:4860::8888" },
     "https [2001:4860:4860::8888]:443/dns-query",
   ],
+  ["fe80::1%eth0", { transport: "udp", host: "fe80::1%eth0", port: 53 }, "udp [fe80::1%eth0]:53"],
+  ["[fe80::1%eth0.1]:54", { transport: "udp", host: "fe80::1%eth0.1", port: 54 }, "udp [fe80::1%eth0.1]:54"],
+  ["tcp://fe80::1%v", { transport: "tcp", host: "fe80::1%v", port: 53 }, "tcp [fe80::1%v]:53"],
+  ["https://[fe80::1%eth0]/dns-query", { ...https, host: "fe80::1%eth0" }, "https [fe80::1%eth0]:443/dns-query"],
+  [
+    "tls://[FE80::1%eth0]#name",
+    { transport: "tls", host: "FE80::1%eth0", port: 853, name: "name" },
+    "tls [FE80::1%eth0]:853#name",
+  ],
+  ["tls://[2001:db8::1%eth0]", { transport: "tls", host: "2001:db8::1", port: 853 }, "tls [2001:db8::1]:853"],
 ];
 
 const BAD = [
@@ -88,6 +111,16 @@ const BAD = [
   "https://8.8.8.8/\u00e4",
   `https://8.8.8.8/${"a".repeat(256)}`,
   "tls://1.1.1.1\n",
+  "fe80::1",
+  "tls://[fe80::1]",
+  "fe80::1%",
+  "fe80::1%eth0:53",
+  "https://[fe80::1%a:b]/dns-query",
+  "fe80::1%br_lan", // Node takes that for a host name
+  `fe80::1%${"i".repeat(16)}`,
+  "[fe80::1%4294967295]:53",
+  "https://[fe80::1%99]",
+  "1.1.1.1%eth0",
 ];
 
 describe("upstreamAddress", () => {
@@ -108,6 +141,66 @@ describe("upstreamText", () => {
   it("is different for each of the good ones", () => {
     const different = new Set(GOOD.map(([, address]) => JSON.stringify(address)));
     expect(new Set(GOOD.map(([, address]) => upstreamText(address))).size).toBe(different.size);
+  });
+});
+
+describe("an interface's number", () => {
+  beforeEach(() => {
+    const address = (scopeid: number) => [{ family: "IPv6", scopeid }] as os.NetworkInterfaceInfo[];
+    vi.spyOn(os, "networkInterfaces").mockReturnValue({ lo: address(1), eth0: address(25) });
+  });
+  afterEach(() => void vi.restoreAllMocks());
+
+  it("is its name to Node", () => {
+    expect(upstreamAddress("https://[fe80::1%25]/")?.host).toBe("fe80::1%eth0");
+    expect(connectable("fe80::1%01")).toBe("fe80::1%lo");
+    expect(connectable("fe80::1%2")).toBeUndefined();
+  });
+});
+
+describe("what is accepted", () => {
+  it("can be asked over its transport, which throws nothing", async () => {
+    const connect = createConnect(createWheel(), createCounters());
+    const host = fc.oneof(
+      fc.ipV4(),
+      fc.ipV6(),
+      fc.constantFrom("fe80::1", "FE8f:0::1", "ff02::1", "::", "::ffff:1.2.3.4", "0.0.0.0", "::1"),
+    );
+    const scope = fc.oneof(
+      fc.constantFrom("", "", "%lo", "%1", "%25", "%25lo", "%eth0.1", "%a:b", "%-", "%..", "%%", "%\u0000", "%[", "%]"),
+      fc.string({ maxLength: 17 }).map((text) => `%${text}`),
+    );
+    const server = fc
+      .tuple(host, scope, fc.boolean(), fc.constantFrom("", "", ":1", ":65535", ":0"))
+      .map(([address, zone, isBare, port]) => (isBare ? `${address}${zone}${port}` : `[${address}${zone}]${port}`));
+    const text = fc
+      .tuple(
+        fc.constantFrom("", "tcp://", "tls://", "https://"),
+        server,
+        fc.oneof(
+          fc.constantFrom("", "", "/dns-query?a=%41"),
+          fc.string({ maxLength: 5 }).map((path) => `/${path}`),
+        ),
+        fc.oneof(
+          fc.constantFrom("", "", "#dns.example", "#a_b"),
+          fc.string({ maxLength: 5 }).map((name) => `#${name}`),
+        ),
+      )
+      .map((parts) => parts.join(""));
+    let accepted = 0;
+    fc.assert(
+      fc.property(text, (each) => {
+        const address = upstreamAddress(each);
+        if (address === undefined) return;
+        accepted++;
+        expect(net.isIP(address.host)).not.toBe(0);
+        const transport = connect(address);
+        transport.send(queryFor("a.example"), { receive: () => true, fail: () => undefined });
+        transport.close(); // before a packet goes out
+      }),
+      { numRuns: 5000, seed: 12 },
+    );
+    expect(accepted).toBeGreaterThan(200);
   });
 });
 
