@@ -103,7 +103,7 @@ export function createAsk(options: AskOptions): Ask {
       /** The next one that something can be sent to. */
       function choose(): Server | undefined {
         const last = waitedFor && attempts.get(waitedFor);
-        if (last !== undefined && isGivenTime(last)) return last.server;
+        if (last !== undefined && timeGivenMs(last) > 0) return last.server;
         for (let tries = 0; tries < servers.length; tries++) {
           const server = servers[turns++ % servers.length] as Server;
           if (!failed.has(server) && !attempts.get(server)?.isSpent) return server;
@@ -111,10 +111,11 @@ export function createAsk(options: AskOptions): Ask {
         return undefined;
       }
 
-      function isGivenTime({ server, firstSentAtMs, isSpent }: Attempt): boolean {
-        if (!isList || isSpent || failed.has(server)) return false;
+      /** How much longer it alone is asked, where the order counts. */
+      function timeGivenMs({ server, firstSentAtMs, isSpent }: Attempt): number {
+        if (!isList || isSpent || failed.has(server)) return 0;
         const now = nowMs();
-        return now - firstSentAtMs < LIST_WAIT_MS && server.health.isLiving(startMs - LIST_WAIT_MS, now);
+        return server.health.isLiving(startMs - LIST_WAIT_MS, now) ? firstSentAtMs + LIST_WAIT_MS - now : 0;
       }
 
       function wait(server: Server): void {
@@ -135,8 +136,11 @@ export function createAsk(options: AskOptions): Ask {
       function waitMs(server: Server): number {
         const round = Math.max(0, Math.floor((turns - 1) / servers.length));
         const usualMs = Math.min(server.health.waitMs(), timeoutMs / (servers.length + 1));
-        const ms = Math.min(usualMs * 2 ** round, Math.max(usualMs, WAIT_MAX_MS));
-        return attempts.get(server)?.underway?.isOverTcp() ? Math.max(2 * ms, TCP_WAIT_MIN_MS) : ms; // it has to connect first
+        const own = attempts.get(server);
+        const udpMs = Math.min(usualMs * 2 ** round, Math.max(usualMs, WAIT_MAX_MS));
+        const ms = own?.underway?.isOverTcp() ? Math.max(2 * udpMs, TCP_WAIT_MIN_MS) : udpMs; // it has to connect first
+        const givenMs = own === undefined ? 0 : timeGivenMs(own);
+        return givenMs > 0 ? Math.min(ms, givenMs) : ms;
       }
 
       /** All have failed; the dead are not waited for where one has said so itself. */

@@ -3,7 +3,7 @@
 import type { Wheel } from "../wheel.ts";
 
 export interface Gate {
-  /** Calls `go` at once while a server is there, else when its turn has come; gives what takes that back. */
+  /** Calls `go` at once while a server is there, else when its turn has come, and once more when one is; gives what takes that back. */
   pass(go: () => void): () => void;
   /** Something has changed: a server may be there again. */
   look(): void;
@@ -12,13 +12,16 @@ export interface Gate {
 const TURN_MS = 250;
 
 export function createGate(isShut: () => boolean, wheel: Wheel): Gate {
-  const waiting: Array<() => void> = [];
+  const waiting = new Set<() => void>(); // the newest last
+  const sent = new Set<() => void>(); // had their turn, in vain so far
   let isTaken = false;
 
   function giveTurn(): void {
     if (isTaken) return;
-    const go = waiting.pop();
+    const go = [...waiting].at(-1);
     if (go === undefined) return;
+    waiting.delete(go);
+    sent.add(go);
     isTaken = true;
     wheel.after(TURN_MS, () => {
       isTaken = false;
@@ -28,8 +31,14 @@ export function createGate(isShut: () => boolean, wheel: Wheel): Gate {
   }
 
   function look(): void {
-    if (isShut()) giveTurn();
-    else for (const go of waiting.splice(0)) go();
+    if (isShut()) {
+      giveTurn();
+      return;
+    }
+    const all = [...sent, ...waiting];
+    sent.clear();
+    waiting.clear();
+    for (const go of all) go();
   }
 
   return {
@@ -38,11 +47,11 @@ export function createGate(isShut: () => boolean, wheel: Wheel): Gate {
         go();
         return () => undefined;
       }
-      waiting.push(go);
+      waiting.add(go);
       giveTurn();
       return () => {
-        const at = waiting.lastIndexOf(go);
-        if (at >= 0) waiting.splice(at, 1);
+        waiting.delete(go);
+        sent.delete(go);
       };
     },
     look,

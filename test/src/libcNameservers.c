@@ -1,5 +1,5 @@
-/* What libc makes of this machine's resolv.conf: its nameservers, those of a link with the number of their scope, and how it
- * goes through them. */
+/* What libc makes of this machine's resolv.conf: its nameservers, those of a link with the number of their scope, and
+ * how it goes through them. */
 #include <arpa/inet.h>
 #include <resolv.h>
 #include <stdio.h>

@@ -98,7 +98,7 @@ describe("a question", () => {
       expect(outcomeOf(only(await askOnce(socketPath, ["v6.example"])))).toBe(layout.OUTCOME_NO_DATA);
       expect(outcomeOf(only(await askOnce(socketPath, ["none.example"])))).toBe(layout.OUTCOME_NO_NAME);
     }
-    expect(upstream.asked).toHaveLength(2);
+    expect(upstream.asked).toHaveLength(4); // each in small letters too: the server has not answered mixed ones yet
   });
 
   it("with candidates is answered for the first that has data", async () => {
@@ -370,7 +370,7 @@ describe("start and stop", () => {
   );
 
   it("answers what is under way before it stops", async () => {
-    await serve({}, (reply, _query, { transport }) => (transport === "udp" ? undefined : reply));
+    await serve({}, () => undefined);
     const answer = askOnce(socketPath, ["google.com"]);
     await until(() => upstream.asked.length > 0);
     const stopped = server.stopped("SIGTERM");

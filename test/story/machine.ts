@@ -13,7 +13,7 @@ import { createResponder } from "../../src/responder.ts";
 import { createStandstill } from "../../src/standstill.ts";
 import { upstreamText } from "../../src/upstream/address.ts";
 import { createExchange } from "../../src/upstream/exchange.ts";
-import { createGroup } from "../../src/upstream/group.ts";
+import { createGroup, type Listing } from "../../src/upstream/group.ts";
 import { createProbe } from "../../src/upstream/probe.ts";
 import { createUsage } from "../../src/usage.ts";
 import { createViews, type Views } from "../../src/views.ts";
@@ -35,7 +35,7 @@ export interface Machine {
   check(): void;
 }
 
-export function createMachine(env: Record<string, string>): Machine {
+export function createMachine(env: Record<string, string>, listing?: Listing): Machine {
   const config = readConfig(env, () => nameserversOf(""));
   const logLines: string[] = [];
   const log = createLog("debug", { write: (line) => void logLines.push(line) });
@@ -50,9 +50,11 @@ export function createMachine(env: Record<string, string>): Machine {
   const upstreams = new Map<string, Upstream>();
   const views = createViews({
     ...config,
-    createGroup: (addresses) =>
+    ...(listing && { listing }),
+    createGroup: (addresses, listing) =>
       createGroup({
         upstreams: addresses,
+        listing,
         timeoutMs: config.timeoutMs,
         exchange,
         probe,

@@ -1,5 +1,6 @@
 // Where a story plays: its servers' names, its settings, and the machine, which starts with the first sentence that needs it.
 import { type UpstreamAddress, upstreamAddress, upstreamText } from "../../src/upstream/address.ts";
+import type { Listing } from "../../src/upstream/group.ts";
 import type { Begun } from "./clients.ts";
 import { createMachine, type Machine } from "./machine.ts";
 import { createUpstream, type Upstream } from "./network.ts";
@@ -10,6 +11,8 @@ export type Steps = ReadonlyArray<readonly [RegExp, Step]>;
 export interface Scene {
   /** Before the machine starts. */
   readonly env: Record<string, string>;
+  /** Of a list of nameservers. */
+  listing: Listing | undefined;
   readonly addresses: Map<string, string>;
   readonly machine: Machine;
   /** Lookups whose answer the story has not told yet, by what was asked. */
@@ -31,6 +34,7 @@ export const SCENE_STEPS: Steps = [
   [/^settings (.+)$/, settings],
   [/^rules (.+)$/, rules],
   [/^servers (.+)$/, servers],
+  [/^resolv\.conf (\w+(?: \w+)*?)((?: (?:rotate|timeout:\d+|attempts:\d+))*)$/, list],
   [/^nameservers are now (.+)$/, nameservers],
 ];
 
@@ -38,11 +42,12 @@ export function createScene(): Scene {
   const env: Record<string, string> = {};
   const addresses = new Map([["ns", "192.0.2.53"]]);
   let machine: Machine | undefined;
+  let listing: Listing | undefined;
   function started(): Machine {
     if (machine === undefined) {
       env.DNS_CACHE_UPSTREAMS ??= "192.0.2.53";
       env.DNS_CACHE_ENTRIES ??= "1024";
-      machine = createMachine(env);
+      machine = createMachine(env, listing);
     }
     return machine;
   }
@@ -50,6 +55,12 @@ export function createScene(): Scene {
     get env() {
       if (machine !== undefined) throw new Error("this comes before all other sentences");
       return env;
+    },
+    get listing() {
+      return listing;
+    },
+    set listing(value) {
+      listing = value;
     },
     addresses,
     begun: new Map(),
@@ -99,6 +110,18 @@ function servers({ env, addresses }: Scene, text: string): void {
     if (extra === undefined) global.push(address);
   }
   env.DNS_CACHE_UPSTREAMS = global.join(",");
+}
+
+/** `first second rotate timeout:1`: as they stand in `/etc/resolv.conf`. */
+function list(scene: Scene, names: string, options: string): void {
+  servers(scene, names);
+  const number = (option: string, unless: number) =>
+    Number(new RegExp(`${option}:(\\d+)`).exec(options)?.[1] ?? unless);
+  scene.listing = {
+    rotate: options.includes("rotate"),
+    timeoutMs: number("timeout", 5) * 1000,
+    attempts: number("attempts", 2),
+  };
 }
 
 function nameservers({ machine, addresses }: Scene, text: string): void {
