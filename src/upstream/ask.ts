@@ -22,7 +22,7 @@ export type Ask = (question: Question, late: (record: Uint8Array) => void) => Pr
 export interface AskOptions {
   /** Those to ask, best first; one at least. */
   readonly order: () => readonly Server[];
-  /** One that only a question can tell whether it is there again. */
+  /** One that was silent, and may be there again: it gets the question too. In a list it comes before the others. */
   readonly alongside: () => Server | undefined;
   /** A later one's denial counts only where those before it are silent or fail. */
   readonly isList: boolean;
@@ -57,6 +57,7 @@ const WATCH_MS = 2000; // a silent server's reply to an answered question is sti
 // is to see no more of them than with libc, which would wait for 5 s.
 const LIST_WAIT_MS = 1000;
 const TCP_WAIT_MIN_MS = 300;
+const BESIDE_WAIT_MS = 300; // for one that was silent before, and may be so still
 const LATE_MS = 10_000; // twice what libc waits for one server
 const LATE_MAX = 256; // questions whose time is over, and that are still listened for
 
@@ -86,7 +87,7 @@ export function createAsk(options: AskOptions): Ask {
       function next(): void {
         stopWaiting();
         leaveGate();
-        if (denial !== undefined && counts(denial.by)) finish(denial);
+        if (denial !== undefined) lookAtDenial();
         else if (!hasNoWay()) leaveGate = gate(turn);
         else if (!askAsLibc()) fail();
       }
@@ -228,10 +229,9 @@ export function createAsk(options: AskOptions): Ask {
           else {
             denial ??= { record: ending.record, by: server };
             failed.set(server, { failed: "its denial does not count", why: "said" });
-            wheel.after(LIST_WAIT_MS, () => {
-              if (!hasEnded) next();
-            });
-            next();
+            wheel.after(BESIDE_WAIT_MS, lookAtDenial);
+            wheel.after(LIST_WAIT_MS, lookAtDenial);
+            if (waitedFor === server) next();
           }
         } else {
           failed.set(server, ending);
@@ -239,18 +239,26 @@ export function createAsk(options: AskOptions): Ask {
         }
       }
 
+      function lookAtDenial(): void {
+        if (hasEnded || denial === undefined) return;
+        const isAlone = [...attempts.values()].every(({ isOver }) => isOver);
+        if (isAlone || counts(denial.by)) finish(denial);
+      }
+
       /** Those before it in the list have failed, or been silent for long enough. */
       function counts(server: Server): boolean {
         if (!isList) return true;
+        if (server === beside) return true;
+        return (
+          servers.slice(0, servers.indexOf(server)).every((before) => isSilent(before, LIST_WAIT_MS)) &&
+          (beside === undefined || isSilent(beside, BESIDE_WAIT_MS))
+        );
+      }
+
+      function isSilent(server: Server, forMs: number): boolean {
+        const sentAtMs = attempts.get(server)?.firstSentAtMs ?? startMs;
         const now = nowMs();
-        return servers.slice(0, servers.indexOf(server)).every((before) => {
-          const sentAtMs = attempts.get(before)?.firstSentAtMs ?? startMs;
-          return (
-            failed.has(before) ||
-            (now - sentAtMs >= LIST_WAIT_MS && !before.health.isLiving(sentAtMs, now)) ||
-            now - sentAtMs >= timeoutMs
-          );
-        });
+        return failed.has(server) || (now - sentAtMs >= forMs && !server.health.isLiving(sentAtMs, now));
       }
 
       function fail(): void {

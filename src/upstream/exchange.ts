@@ -203,7 +203,6 @@ export function createExchange({ readReply, counters, log }: ExchangeOptions): E
           dialect.replied(step.rung, step.form, false);
           rung = step.rung;
           isTruncated = true;
-          inHand ??= { failed: "truncated", why: "said" };
           proceed(descend("truncated", "silence", undefined));
         }
       } else if (reply.verdict === "answer") take(reply.record, reply.zoneBytes, step, now);
@@ -248,7 +247,7 @@ export function createExchange({ readReply, counters, log }: ExchangeOptions): E
       if (hasGone) listener.goesOn();
       else if (steps.some(({ isOver }) => !isOver)) return;
       else if (inHand !== undefined) end(inHand);
-      else end({ failed: "no reply that can be trusted", why: "said" });
+      else end({ failed: isTruncated ? "truncated" : "no reply that can be trusted", why: "said" });
     }
 
     function take(record: Uint8Array, zoneBytes: number, step: Step, now: number): void {
@@ -303,7 +302,7 @@ export function createExchange({ readReply, counters, log }: ExchangeOptions): E
         doubt(step, "flood");
       } else if (isUdp && isTcp(step.rung)) {
         dialect.lacksTcp(now);
-        proceed(inHand === undefined && !isOut("plain") && go("plain", step.because));
+        proceed(inHand === undefined && !isTruncated && !isOut("plain") && go("plain", step.because));
       } else if (code !== undefined && KEPT_BACK.has(code)) {
         keepBack(step, { failed: code, why: "lack" });
       } else {

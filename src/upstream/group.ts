@@ -89,11 +89,14 @@ export function createGroup(options: GroupOptions): Group {
     return [...there, ...aside.sort((one, other) => one.health.lastAskedAtMs() - other.health.lastAskedAtMs())];
   }
 
+  /** Of equals one that probes do not reach, in a list one before all that are there; seldom. */
   function alongside(listing: Listing | undefined): Server | undefined {
     const now = nowMs();
-    const at = servers.findIndex(({ health }) => health.isAside(now) && health.isDeafToProbes() && health.isDue(now));
-    const isBeforeAll = () => servers.slice(0, at).every(({ health }) => health.isAside(now));
-    return at >= 0 && (listing === undefined || isBeforeAll()) ? servers[at] : undefined;
+    const silent = servers.find(({ health }) => health.isAside(now) && health.isDue(now));
+    if (silent === undefined || servers.length === 1) return undefined;
+    if (listing === undefined) return silent.health.isDeafToProbes() ? silent : undefined;
+    const before = servers.slice(0, servers.indexOf(silent));
+    return before.every(({ health }) => health.isAside(now)) ? silent : undefined;
   }
 
   /** Where one is plainly faster than the one that was first. */

@@ -33,7 +33,7 @@ export type Sign = "silence" | "truncated" | "doubted" | "disliked" | "denied" |
 const NEXT: Readonly<Record<Rung, Partial<Record<Sign, Rung>>>> = {
   full: { silence: "small", truncated: "tcp", doubted: "tcp", disliked: "plain", denied: "plain" },
   small: { silence: "plain", truncated: "tcp", doubted: "tcp", disliked: "plain", denied: "plain" },
-  plain: { silence: "tcp", truncated: "tcp", doubted: "tcp" },
+  plain: { silence: "tcp", truncated: "plain-tcp", doubted: "tcp" },
   tcp: { silence: "tcp", disliked: "plain-tcp", denied: "plain-tcp", nothing: "plain" },
   "plain-tcp": { silence: "plain-tcp", nothing: "plain" },
 };
