@@ -1,61 +1,158 @@
-// What servers do that is not as it should be, in the words of stories.
+// What servers do that is not as it should be, in the words of stories. A habit says nothing of how it is played: stories
+// play it without sockets (network.ts), test/upstreams over real ones.
 import dnsPacket from "dns-packet";
-import type { Habit } from "./network.ts";
+import { encode, replyTo, type Transport as Way, type Zone } from "../../demo/upstream.ts";
+import { nowMs } from "../../src/clock.ts";
+import type { Packet } from "./replies.ts";
+import * as replies from "./replies.ts";
 
-const RCODES: Record<string, number> = { FORMERR: 1, SERVFAIL: 2, NXDOMAIN: 3, NOTIMP: 4, REFUSED: 5, YXDOMAIN: 6 };
-const BADCOOKIE = 23;
-const COOKIE = 10; // the option's code
+type Said = Packet | Buffer | undefined | Array<Packet | Buffer>;
+type Change = (reply: Packet, query: Packet, way: Way) => Said;
+
+export interface Habit {
+  /** What becomes of its honest reply; undefined is silence, a Buffer goes out as it is. */
+  readonly change?: Change;
+  /** How long the reply takes besides its usual time. */
+  readonly takesMs?: (query: Packet, way: Way) => number;
+  /** The code that the sender of this query gets from its own kernel. */
+  readonly sendError?: (query: Packet, way: Way) => string | undefined;
+  readonly tcp?: TcpHabit;
+}
+
+export interface TcpHabit {
+  /** `filtered`: no connection comes up, and nobody says why. `mute`: it does, and nothing comes over it. */
+  readonly connections?: "refused" | "filtered" | "mute";
+  /** After so many replies a connection ends, or nothing comes over it any more. */
+  readonly replies?: number;
+  readonly afterwards?: "closed" | "mute";
+  /** While a connection is open nobody else is served. */
+  readonly isOnly?: boolean;
+}
+
+type Condition = (query: Packet, way: Way) => boolean;
+
+const changing =
+  (make: (...words: string[]) => Change) =>
+  (...words: string[]): Habit => ({ change: make(...words) });
 
 const HABITS: ReadonlyArray<readonly [RegExp, (...words: string[]) => Habit]> = [
-  [/^is silent$/, () => () => undefined],
-  [/^is silent over udp$/, () => (reply, _query, way) => (way === "udp" ? undefined : reply)],
-  [/^is silent for (\S+)(?: (A|AAAA|PTR))?$/, (name, type) => only(name, type, () => undefined)],
-  [/^loses the next(?: (\d+))? quer(?:y|ies)$/, (count = "1") => losing(Number(count))],
-  [/^says (\w+)$/, (rcode) => (reply) => withRcode(reply, rcode as string)],
-  [
-    /^says (\w+) for (\S+)(?: (A|AAAA|PTR))?$/,
-    (rcode, name, type) => only(name, type, (reply) => withRcode(reply, rcode as string)),
-  ],
+  [/^is silent$/, changing(() => () => undefined)],
+  [/^loses the next(?: (\d+))? quer(?:y|ies)$/, changing((count = "1") => losing(Number(count)))],
+  [/^loses replies over (\d+) bytes$/, changing((bytes) => losingOver(Number(bytes)))],
+  [/^is empty$/, changing(() => (reply) => ({ ...replies.empty(reply), flags: (reply.flags ?? 0) & ~0xf }))],
   [
     /^says FORMERR to EDNS$/,
-    () => (reply, query) => (hasOpt(query) ? plain(withRcode(reply, "FORMERR")) : plain(reply)),
+    changing(() => (reply, query) => replies.plain(hasOpt(query) ? replies.withRcode(reply, "FORMERR") : reply)),
+  ],
+  [/^says BADVERS to EDNS$/, changing(() => (reply, query) => (hasOpt(query) ? badVersion(reply) : reply))],
+  [/^drops EDNS$/, changing(() => (reply, query) => (hasOpt(query) ? undefined : replies.plain(reply)))],
+  [/^says (\w+)$/, changing((rcode) => (reply) => replies.withRcode(reply, rcode as string))],
+  [
+    /^says (\w+) without OPT$/,
+    changing((rcode) => (reply) => replies.plain(replies.withRcode(reply, rcode as string))),
   ],
   [
-    /^says BADVERS to EDNS$/,
-    () => (reply, query) => (hasOpt(query) ? withOpt(empty(reply), { extendedRcode: 1 }) : reply),
+    /^says (\w+) without a question$/,
+    changing((rcode) => (reply) => ({ ...replies.plain(replies.withRcode(reply, rcode as string)), questions: [] })),
   ],
-  [/^drops EDNS$/, () => (reply, query) => (hasOpt(query) ? undefined : plain(reply))],
+  [/^leaves the OPT out$/, changing(() => replies.plain)],
+  [/^truncates$/, changing(() => (reply, _query, way) => (way === "udp" ? replies.truncated(reply) : reply))],
+  [/^cuts its replies short$/, changing(() => (reply) => dnsPacket.encode(reply).subarray(0, -14))], // OPT, and 3 bytes of an address
   [
-    /^truncates$/,
-    () => (reply, _query, way) =>
-      way === "udp" ? { ...empty(reply), flags: (reply.flags ?? 0) | dnsPacket.TRUNCATED_RESPONSE } : reply,
+    /^lowers the case$/,
+    changing(() => (reply) => ({ ...reply, questions: replies.respelled(reply, (name) => name.toLowerCase()) })),
   ],
-  [/^cuts its replies short$/, () => (reply) => dnsPacket.encode(reply).subarray(0, -14)], // OPT, and 3 bytes of an address
-  [/^lowers the case$/, () => (reply) => ({ ...reply, questions: respelled(reply, (name) => name.toLowerCase()) })],
-  [/^turns the answer round$/, () => (reply) => ({ ...reply, answers: [...(reply.answers ?? [])].reverse() })],
-  [/^refers elsewhere$/, () => (reply) => referral(reply)],
+  [
+    /^turns the answer round$/,
+    changing(() => (reply) => ({ ...reply, answers: [...(reply.answers ?? [])].reverse() })),
+  ],
+  [/^refers elsewhere$/, changing(() => replies.referral)],
   [
     /^adds (\S+) (A|AAAA|CNAME|DNAME|TXT) (\S+)$/,
-    (name, type, data) => (reply) => ({ ...reply, answers: [...(reply.answers ?? []), record(name, type, data)] }),
+    changing((name, type, data) => (reply) => ({
+      ...reply,
+      answers: [...(reply.answers ?? []), replies.record(name, type, data)],
+    })),
   ],
   [
     /^adds (\S+) (A|AAAA) (\S+) beside$/,
-    (name, type, data) => (reply) => ({
+    changing((name, type, data) => (reply) => ({
       ...reply,
-      authorities: [...(reply.authorities ?? []), record(name, type, data)],
-      additionals: [record(name, type, data), ...(reply.additionals ?? [])],
-    }),
+      authorities: [...(reply.authorities ?? []), replies.record(name, type, data)],
+      additionals: [replies.record(name, type, data), ...(reply.additionals ?? [])],
+    })),
   ],
-  [/^gives ttl (\d+)$/, (ttl) => (reply) => withTtl(reply, Number(ttl))],
-  [/^gives SOA ttl (\d+)$/, (ttl) => (reply) => withSoa(reply, { ttl: Number(ttl) })],
-  [/^gives the SOA of (\S+)$/, (name) => (reply) => withSoa(reply, { name })],
-  [/^gives the cookie (\w+)$/, (text) => (reply, query) => withCookie(reply, query, text as string)],
-  [/^demands the cookie (\w+)$/, (text) => (reply, query, way) => demanding(reply, query, way, text as string)],
-  [/^is met by forgers$/, () => (reply, _query, way) => (way === "udp" ? [...blindForgeries(reply), reply] : reply)],
-  [/^is met by a flood of forgers$/, () => (reply, _query, way) => (way === "udp" ? [...flood(reply), reply] : reply)],
+  [/^gives ttl (\d+)$/, changing((ttl) => (reply) => replies.withTtl(reply, Number(ttl)))],
+  [/^gives SOA ttl (\d+)$/, changing((ttl) => (reply) => replies.withSoa(reply, { ttl: Number(ttl) }))],
+  [/^gives the SOA of (\S+)$/, changing((name) => (reply) => replies.withSoa(reply, { name }))],
+  [/^gives the cookie (\w+)$/, changing((text) => (reply, query) => replies.withCookie(reply, query, text as string))],
   [
-    /^is met by a forger who knows all but the (spelling|cookie)$/,
-    (lack) => (reply, _query, way) => (way === "udp" ? [nearForgery(reply, lack as string), reply] : reply),
+    /^gives the cookie (\w+) of another client$/,
+    changing((text) => (reply, query) => replies.withCookie(reply, query, text as string, Buffer.from("somebody"))),
+  ],
+  [
+    /^demands the cookie (\w+)$/,
+    changing((text) => (reply, query, way) => replies.demanding(reply, query, way, text as string)),
+  ],
+  [/^is met by forgers$/, met(replies.blindForgeries)],
+  [/^is met by a flood of forgers$/, met(replies.flood)],
+  [
+    /^is met by a forger who knows all but the (spelling|cookie|question)$/,
+    (lack) => met((reply) => [replies.nearForgery(reply, lack as string)])(),
+  ],
+  [/^takes (\d+) ms$/, (ms) => ({ takesMs: () => Number(ms) })],
+  [/^takes (\d+) ms for what it does not know yet$/, (ms) => ({ takesMs: learning(Number(ms)) })],
+  [/^bears (\d+) questions at a time, of (\d+) ms each$/, (count, ms) => bearing(Number(count), Number(ms))],
+  [/^bears (\d+) packets a second(?:, and (refuses|drops) the others)?$/, changing(limited)],
+  [/^cannot be sent to: (E[A-Z]+)$/, (code) => ({ sendError: () => code })],
+  [/^refuses TCP$/, () => ({ tcp: { connections: "refused" } })],
+  [/^filters TCP$/, () => ({ tcp: { connections: "filtered" } })],
+  [/^is mute over TCP$/, () => ({ tcp: { connections: "mute" } })],
+  [
+    /^closes a connection after (\d+) repl(?:y|ies)$/,
+    (count) => ({ tcp: { replies: Number(count), afterwards: "closed" } }),
+  ],
+  [
+    /^leads a connection into a black hole after (\d+) repl(?:y|ies)$/,
+    (count) => ({ tcp: { replies: Number(count), afterwards: "mute" } }),
+  ],
+  [/^serves one connection at a time$/, () => ({ tcp: { isOnly: true } })],
+];
+
+/** Behind the words of any habit that changes replies, takes time or cannot be sent to; several of them as well. */
+const CONDITIONS: ReadonlyArray<readonly [RegExp, (...words: string[]) => Condition]> = [
+  [/ over (udp|tcp)$/, (wanted) => (_query, way) => way === wanted],
+  [/ to EDNS$/, () => hasOpt],
+  [/ to options$/, () => (query) => (replies.optIn(query)?.options?.length ?? 0) > 0],
+  [/ to mixed case$/, () => (query) => nameIn(query) !== nameIn(query).toLowerCase()],
+  [/ for names under (\S+)$/, (suffix) => (query) => nameIn(query).toLowerCase().endsWith(`.${suffix}`)],
+  [/ for type (A|AAAA|PTR)$/, (type) => (query) => query.questions?.[0]?.type === type],
+  [
+    / for ([a-z]\S*)(?: (A|AAAA|PTR))?$/,
+    (name, type) => (query) =>
+      nameIn(query).toLowerCase() === name && (type === undefined || query.questions?.[0]?.type === type),
+  ],
+  [/ the first time$/, () => isFirstTime()],
+  [
+    / after the first time$/,
+    () => {
+      const isFirst = isFirstTime();
+      return (query) => !isFirst(query);
+    },
+  ],
+  [
+    / every (\d+)(?:nd|rd|th) time$/,
+    (every) => {
+      let times = 0;
+      return () => ++times % Number(every) === 0;
+    },
+  ],
+  [
+    / the next (\d+) times?$/,
+    (count) => {
+      let left = Number(count);
+      return () => left-- > 0;
+    },
   ],
 ];
 
@@ -64,122 +161,120 @@ export function habitOf(text: string): Habit {
     const match = pattern.exec(text);
     if (match !== null) return make(...match.slice(1));
   }
+  for (const [pattern, make] of CONDITIONS) {
+    const match = pattern.exec(text);
+    if (match !== null) return only(habitOf(text.slice(0, match.index)), make(...match.slice(1)));
+  }
   throw new Error(`no such habit of a server: ${text}`);
 }
 
-function only(name: string | undefined, type: string | undefined, habit: Habit): Habit {
-  return (reply, query, way) => {
-    const asked = query.questions?.[0];
-    const isMeant = asked?.name.toLowerCase() === name && (type === undefined || asked?.type === type);
-    return isMeant ? habit(reply, query, way) : reply;
+function only({ change, takesMs, sendError, tcp }: Habit, isMeant: Condition): Habit {
+  if (tcp !== undefined) throw new Error("a habit of connections is one for all queries");
+  return {
+    ...(change && { change: (reply, query, way) => (isMeant(query, way) ? change(reply, query, way) : reply) }),
+    ...(takesMs && { takesMs: (query, way) => (isMeant(query, way) ? takesMs(query, way) : 0) }),
+    ...(sendError && { sendError: (query, way) => (isMeant(query, way) ? sendError(query, way) : undefined) }),
   };
 }
 
-function empty(reply: dnsPacket.Packet): dnsPacket.Packet {
-  return { ...reply, answers: [], authorities: [] };
+/** What comes back from a server with these habits. */
+export function repliesOf(
+  server: { readonly zone: Zone; readonly soaMinimum: number | undefined },
+  habits: Iterable<Habit>,
+  query: Packet,
+  way: Way,
+): Buffer[] {
+  const question = query.questions?.[0] as dnsPacket.Question;
+  let all: (Packet | Buffer)[] = [replyTo(query, question, server)];
+  for (const { change } of habits) {
+    if (change === undefined) continue;
+    all = all.flatMap((reply) => {
+      const changed = Buffer.isBuffer(reply) ? reply : change(reply, query, way);
+      return changed === undefined ? [] : changed;
+    });
+  }
+  return all.map((reply) => (Buffer.isBuffer(reply) ? reply : encode(reply, query, way)));
 }
 
-function withRcode(reply: dnsPacket.Packet, name: string): dnsPacket.Packet {
-  const rcode = RCODES[name];
-  if (rcode === undefined) throw new Error(`no such rcode: ${name}`);
-  return { ...empty(reply), flags: ((reply.flags ?? 0) & ~0xf) | rcode };
+export function delayOf(habits: Iterable<Habit>, query: Packet, way: Way): number {
+  return [...habits].reduce((sum, { takesMs }) => sum + (takesMs?.(query, way) ?? 0), 0);
 }
 
-function hasOpt(query: dnsPacket.Packet): boolean {
-  return query.additionals?.some(({ type }) => type === "OPT") ?? false;
+export function tcpOf(habits: Iterable<Habit>): TcpHabit {
+  return Object.assign({}, ...[...habits].map(({ tcp }) => tcp));
 }
 
-function plain(reply: dnsPacket.Packet): dnsPacket.Packet {
-  return { ...reply, additionals: [] };
+function hasOpt(query: Packet): boolean {
+  return replies.optIn(query) !== undefined;
 }
 
-function record(name: string | undefined, type: string | undefined, data: string | undefined): dnsPacket.Answer {
-  return { name, type, data, ttl: 60 } as dnsPacket.Answer;
+function badVersion(reply: Packet): Packet {
+  return replies.withOpt(replies.empty(reply), { extendedRcode: 1 });
 }
 
-/** Neither authoritative nor willing to recurse: name servers instead of an answer. */
-function referral(reply: dnsPacket.Packet): dnsPacket.Packet {
-  const authorities = [{ type: "NS", name: "example", ttl: 60, data: "ns.elsewhere.example" }] as dnsPacket.Answer[];
-  return { ...reply, flags: (reply.flags ?? 0) & ~(dnsPacket.RECURSION_AVAILABLE | 0xf), answers: [], authorities };
+function nameIn(query: Packet): string {
+  return query.questions?.[0]?.name ?? "";
 }
 
-/** dns-packet writes any ttl as it is given. */
-function withTtl(reply: dnsPacket.Packet, ttl: number): dnsPacket.Packet {
-  return { ...reply, answers: (reply.answers ?? []).map((answer) => ({ ...answer, ttl })) as dnsPacket.Answer[] };
+function questionIn(query: Packet): string {
+  return `${nameIn(query).toLowerCase()} ${query.questions?.[0]?.type}`;
 }
 
-function withSoa(reply: dnsPacket.Packet, changes: { ttl?: number; name?: string | undefined }): dnsPacket.Packet {
-  const authorities = reply.authorities?.map((each) => (each.type === "SOA" ? { ...each, ...changes } : each)) ?? [];
-  return { ...reply, authorities: authorities as dnsPacket.Answer[] };
+/** Before the reply, over UDP. */
+function met(forgeriesOf: (reply: Packet) => Packet[]): () => Habit {
+  return () => ({ change: (reply, _query, way) => (way === "udp" ? [...forgeriesOf(reply), reply] : reply) });
 }
 
-function losing(count: number): Habit {
+function losing(count: number): Change {
   let left = count;
   return (reply) => (left-- > 0 ? undefined : reply);
 }
 
-/** RFC 7873: the client's eight bytes, then the server's own. */
-function withCookie(reply: dnsPacket.Packet, query: dnsPacket.Packet, text: string): dnsPacket.Packet {
-  const sent = cookieIn(query);
-  if (sent === undefined) return reply;
-  return withOpt(reply, { options: [{ code: COOKIE, data: Buffer.concat([sent.subarray(0, 8), serverPart(text)]) }] });
+function losingOver(bytes: number): Change {
+  return (reply, query, way) => (way === "udp" && encode(reply, query, way).length > bytes ? undefined : reply);
 }
 
-/** Over UDP, BADCOOKIE (RFC 7873 section 5.2.3) to who does not bring it. */
-function demanding(reply: dnsPacket.Packet, query: dnsPacket.Packet, way: string, text: string): dnsPacket.Packet {
-  const isBrought = cookieIn(query)?.subarray(8).equals(serverPart(text)) ?? false;
-  if (way === "tcp" || isBrought) return withCookie(reply, query, text);
-  const refusal = withCookie({ ...empty(reply), flags: ((reply.flags ?? 0) & ~0xf) | (BADCOOKIE & 0xf) }, query, text);
-  return {
-    ...refusal,
-    additionals: refusal.additionals?.map((opt) => ({ ...opt, extendedRcode: BADCOOKIE >> 4 })) ?? [],
+/** Each name and type. */
+function isFirstTime(): (query: Packet) => boolean {
+  const seen = new Set<string>();
+  return (query) => seen.size < seen.add(questionIn(query)).size;
+}
+
+/** As a recursive server: who asks again meanwhile has the answer at the same moment. */
+function learning(ms: number): (query: Packet) => number {
+  const knownAtMs = new Map<string, number>();
+  return (query) => {
+    const now = nowMs();
+    const question = questionIn(query);
+    const atMs = knownAtMs.get(question) ?? now + ms;
+    knownAtMs.set(question, atMs);
+    return Math.max(0, atMs - now);
   };
 }
 
-function cookieIn(query: dnsPacket.Packet): Buffer | undefined {
-  const opt = query.additionals?.find(({ type }) => type === "OPT") as { options?: { code: number; data: Buffer }[] };
-  return opt?.options?.find(({ code }) => code === COOKIE)?.data;
+/** What comes above that is dropped. */
+function bearing(count: number, ms: number): Habit {
+  let endsMs: number[] = [];
+  return {
+    change(reply) {
+      const now = nowMs();
+      endsMs = endsMs.filter((atMs) => atMs > now);
+      if (endsMs.length >= count) return undefined;
+      endsMs.push(now + ms);
+      return reply;
+    },
+    takesMs: () => ms,
+  };
 }
 
-function serverPart(text: string): Buffer {
-  return Buffer.from(text.padEnd(8, "-"));
-}
-
-function withOpt(reply: dnsPacket.Packet, fields: object): dnsPacket.Packet {
-  const opt = { type: "OPT", name: ".", udpPayloadSize: 1232, flags: 0, options: [], ...fields };
-  return { ...reply, additionals: [opt as never] };
-}
-
-/** What somebody would send who does not see the query: nearly right, and each with another address than the server's. */
-function blindForgeries(reply: dnsPacket.Packet): dnsPacket.Packet[] {
-  const [question] = reply.questions ?? [];
-  const forged = forgery(reply);
-  return [
-    { ...forged, id: ((reply.id ?? 0) + 1) & 0xffff },
-    { ...forged, questions: respelled(reply, (name) => `x${name}`) },
-    { ...forged, questions: [{ ...question, type: "TXT" } as dnsPacket.Question] },
-    { ...forged, questions: [] },
-    { ...forged, type: "query" },
-  ];
-}
-
-function flood(reply: dnsPacket.Packet): dnsPacket.Packet[] {
-  return Array.from({ length: 50 }, (_, i) => ({ ...forgery(reply), id: ((reply.id ?? 0) + 1 + i) & 0xffff }));
-}
-
-function nearForgery(reply: dnsPacket.Packet, lack: string): dnsPacket.Packet {
-  const forged = forgery(reply);
-  return lack === "cookie" ? withOpt(forged, {}) : { ...forged, questions: respelled(reply, invertCase) };
-}
-
-function forgery(reply: dnsPacket.Packet): dnsPacket.Packet {
-  return { ...reply, answers: [record(reply.questions?.[0]?.name, "A", "203.0.113.66")] };
-}
-
-function respelled(reply: dnsPacket.Packet, change: (name: string) => string): dnsPacket.Question[] {
-  return reply.questions?.map((each) => ({ ...each, name: change(each.name) })) ?? [];
-}
-
-function invertCase(name: string): string {
-  return name.replace(/[a-z]/gi, (letter) => (letter < "a" ? letter.toLowerCase() : letter.toUpperCase()));
+function limited(perSecond: string | undefined, above = "drops"): Change {
+  let second = 0;
+  let packets = 0;
+  return (reply) => {
+    const current = Math.floor(nowMs() / 1000);
+    if (current !== second) packets = 0;
+    second = current;
+    if (++packets <= Number(perSecond)) return reply;
+    return above === "drops" ? undefined : replies.withRcode(reply, "REFUSED");
+  };
 }

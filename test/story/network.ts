@@ -1,23 +1,18 @@
 // The upstream servers of a story: in this process, with no sockets, on the story's clock. What they say goes through
 // dns-packet, so the server's own code reads real messages.
 import dnsPacket from "dns-packet";
-import { encode, replyTo, type Transport as Way, type ZoneEntry } from "../../demo/upstream.ts";
+import type { Transport as Way, ZoneEntry } from "../../demo/upstream.ts";
 import { nowMs } from "../../src/clock.ts";
 import type { UpstreamAddress } from "../../src/upstream/address.ts";
 import { randomId, stampId } from "../../src/upstream/query.ts";
 import type { Receiver, Transport } from "../../src/upstream/transport.ts";
 import { FloodError } from "../../src/upstream/udp.ts";
-
-/** What a server does to its honest reply; undefined is silence, a Buffer goes out as it is. */
-export type Habit = (
-  reply: dnsPacket.Packet,
-  query: dnsPacket.DecodedPacket,
-  way: Way,
-) => dnsPacket.Packet | Buffer | undefined | Array<dnsPacket.Packet | Buffer>;
+import { delayOf, type Habit, repliesOf, tcpOf } from "./habits.ts";
 
 export interface Upstream {
   readonly address: UpstreamAddress;
   readonly zone: Record<string, ZoneEntry & Record<string, unknown>>;
+  /** By their words. */
   readonly habits: Map<string, Habit>;
   latencyMs: number;
   soaMinimum: number | undefined;
@@ -38,9 +33,18 @@ interface Flight {
   strays: number;
 }
 
+/** The kept connection to a server, as src/upstream/stream.ts keeps one. */
+interface Connection {
+  /** How many queries have gone out on it. */
+  taken: number;
+  /** Nothing comes over it any more. */
+  isMute: boolean;
+}
+
 export const LATENCY_MS = 10;
 export const REFUSED = "ECONNREFUSED";
 const STRAYS_MAX = 16; // as of a real socket, in src/upstream/udp.ts
+const SILENCE_MS = 5000; // as of a real connection, in src/upstream/stream.ts
 
 export function createUpstream(address: UpstreamAddress): Upstream {
   return {
@@ -58,12 +62,14 @@ export function createUpstream(address: UpstreamAddress): Upstream {
 
 /** What has been sent arrives, also where it is taken back: only its replies are lost then. */
 export function transportTo(upstream: Upstream, way: Way): Transport {
+  const connection: Connection = { taken: 0, isMute: false };
   return {
-    send(query, receiver) {
+    send(query, receiver, isAgain = false) {
       stampId(query, way === "tcp" ? query.id : randomId());
       const flight = { way, receiver, hasEnded: false, strays: 0 };
       const message = Buffer.from(query.datagram);
-      later(upstream, upstream.latencyMs / 2, () => arrive(upstream, message, flight));
+      if (way === "udp") later(upstream, upstream.latencyMs / 2, () => arrive(upstream, message, flight));
+      else connect(upstream, connection, message, flight, isAgain);
       return () => {
         flight.hasEnded = true;
       };
@@ -72,21 +78,52 @@ export function transportTo(upstream: Upstream, way: Way): Transport {
   };
 }
 
-function arrive(upstream: Upstream, message: Buffer, flight: Flight): void {
-  const { way } = flight;
-  const code = upstream.failsWith ?? (way === "tcp" && !upstream.hasTcp ? REFUSED : undefined);
-  if (code !== undefined) {
-    const error = Object.assign(new Error(`connect ${code}`), { code });
-    later(upstream, upstream.latencyMs / 2, () => end(flight, error));
+/** What a connection's end leaves over goes out on the next one. */
+function connect(upstream: Upstream, connection: Connection, message: Buffer, flight: Flight, isAgain: boolean): void {
+  const { latencyMs } = upstream;
+  const { connections, replies = Number.POSITIVE_INFINITY, afterwards } = tcpOf(upstream.habits.values());
+  const isRefused = !upstream.hasTcp || connections === "refused";
+  if (isRefused) {
+    later(upstream, latencyMs, () => end(flight, errorOf(REFUSED)));
     return;
   }
+  if (isAgain && connection.isMute) Object.assign(connection, { taken: 0, isMute: false });
+  const turn = connection.taken++;
+  const isMute = connections !== undefined || (afterwards === "mute" && turn >= replies);
+  if (isMute) {
+    connection.isMute = true;
+    later(upstream, SILENCE_MS, () => {
+      Object.assign(connection, { taken: 0, isMute: false });
+      end(flight, new Error(`no byte for ${SILENCE_MS} ms`));
+    });
+    return;
+  }
+  const before = afterwards === "closed" ? Math.floor(turn / replies) : 0;
+  later(upstream, latencyMs / 2 + before * latencyMs, () => {
+    arrive(upstream, message, flight);
+    if (afterwards === "closed" && connection.taken - 1 === turn) connection.taken %= replies;
+  });
+}
+
+function arrive(upstream: Upstream, message: Buffer, flight: Flight): void {
+  const { way } = flight;
   const query = dnsPacket.decode(message);
+  const habits = [...upstream.habits.values()];
+  const code = upstream.failsWith ?? habits.map(({ sendError }) => sendError?.(query, way)).find(Boolean);
+  if (code !== undefined) {
+    later(upstream, upstream.latencyMs / 2, () => end(flight, errorOf(code)));
+    return;
+  }
   const question = query.questions?.[0] as dnsPacket.Question;
   if (question.type !== "NS") upstream.asked.push(`${way} ${question.name.toLowerCase()} ${question.type}`);
-  for (const reply of repliesOf(upstream, query, way)) {
-    const bytes = Buffer.isBuffer(reply) ? reply : encode(reply, query, way);
-    later(upstream, upstream.latencyMs / 2, () => deliver(bytes, flight));
+  const takesMs = upstream.latencyMs / 2 + delayOf(habits, query, way);
+  for (const reply of repliesOf(upstream, habits, query, way)) {
+    later(upstream, takesMs, () => deliver(reply, flight));
   }
+}
+
+function errorOf(code: string): Error {
+  return Object.assign(new Error(`connect ${code}`), { code });
 }
 
 function deliver(bytes: Buffer, flight: Flight): void {
@@ -117,23 +154,4 @@ function later({ moments }: Upstream, ms: number, act: () => void): void {
     moments.delete(dueAtMs);
     for (const each of acts) each();
   }, ms);
-}
-
-function repliesOf(
-  upstream: Upstream,
-  query: dnsPacket.DecodedPacket,
-  way: Way,
-): readonly (dnsPacket.Packet | Buffer)[] {
-  const question = query.questions?.[0] as dnsPacket.Question;
-  let replies: (dnsPacket.Packet | Buffer)[] = [
-    replyTo(query, question, { zone: upstream.zone, soaMinimum: upstream.soaMinimum }),
-  ];
-  for (const habit of upstream.habits.values()) {
-    replies = replies.flatMap((reply) => {
-      if (Buffer.isBuffer(reply)) return [reply];
-      const changed = habit(reply, query, way);
-      return changed === undefined ? [] : Array.isArray(changed) ? changed : [changed];
-    });
-  }
-  return replies;
 }
