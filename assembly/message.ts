@@ -36,6 +36,9 @@ import { CLASS_IN, dataBytes, ownerBytes, readOwnerAndFields, recordClass, recor
 
 const MESSAGE_HEADER_BYTES: u32 = 12;
 const TYPE_NS: u32 = 2;
+// Small servers give their denials no SOA, or one of some other zone, and the family that a name lacks is asked for at each
+// lookup. RFC 2308 section 5 keeps none of these; unbound keeps them so long.
+const TTL_WITHOUT_SOA_SECONDS: u32 = 5;
 
 const FLAGS_REPLY_AND_OPCODE: u32 = 0xf800;
 const FLAG_REPLY: u32 = 0x8000;
@@ -235,7 +238,8 @@ function conclude(): void {
     endNames();
     finish(OUTCOME_UNFIT, 0);
   } else if (dataCount == 0) {
-    finish(rcode == NXDOMAIN ? OUTCOME_NO_NAME : OUTCOME_NO_DATA, min(ttlSeconds, negativeTtlSeconds));
+    const denialSeconds = hasOwnSoa ? negativeTtlSeconds : TTL_WITHOUT_SOA_SECONDS;
+    finish(rcode == NXDOMAIN ? OUTCOME_NO_NAME : OUTCOME_NO_DATA, min(ttlSeconds, denialSeconds));
   } else {
     finish(OUTCOME_DATA, ttlSeconds);
   }

@@ -1,5 +1,5 @@
 // `npm run bench`: Namewell beside nscd, unbound and dnsmasq, on this machine, in one run.
-//   node dist/bench.js [hits] [work] [cores] [sizes] [cold] [search] [--rounds=N] [--write]
+//   node dist/bench.js [hits] [work] [cores] [sizes] [cold] [search] [denials] [--rounds=N] [--write]
 // Without names all parts run. --write puts the results into bench/RESULTS.md. Timing decides no exit code. The run ends with
 // an error where a part gave no results (a wrong answer, a contender that is not what it says) or a goal has no figure, and
 // with --write also where something to be measured is not installed.
@@ -10,6 +10,7 @@ import { sandboxMissing } from "../test/support/sandbox.ts";
 import { cold } from "./cold.ts";
 import { type ContenderName, type Contenders, startContenders } from "./contenders.ts";
 import { cores } from "./cores.ts";
+import { denials } from "./denials.ts";
 import { hits } from "./hits.ts";
 import { buildLookups, type Libc } from "./lookups.ts";
 import { loss } from "./loss.ts";
@@ -41,6 +42,7 @@ const PARTS: Readonly<Record<string, Part>> = {
     resolvConf: SEARCH_LIST,
     run: search,
   },
+  denials: { contenders: ["client.so", "upstream itself"], resolvConf: SEARCH_LIST, run: denials },
 };
 const RESULTS = fileURLToPath(new URL("../bench/RESULTS.md", import.meta.url));
 const MEANING = `Made by \`npm run bench -- --write\`. All of it was measured in one run, side by side: each round measures every contender

@@ -2,8 +2,10 @@
 // no zone and a reply costs little: it shares the machine with what is measured. UDP only; writes `ready` when it is.
 //   n7.bench.example    one address per family: 10.0.0.7 and 2001:db8::a00:7
 //   m8.bench.example    four, counting up from its number's
+//   o9.bench.example    one of IPv4, none of IPv6
 //   n7.far.bench.example    the same, FAR_MS later; n7.distant.bench.example, DISTANT_MS later
-// Names that do not end in bench.example do not exist; a search list has such candidates.
+// Names that do not end in bench.example do not exist; a search list has such candidates. Denials of those that begin with o
+// come without a SOA.
 import dgram from "node:dgram";
 
 const LATE_MS: Readonly<Record<string, number>> = { far: 5, distant: 100 };
@@ -14,7 +16,7 @@ const HEADER_BYTES = 12;
 const A = 1;
 const AAAA = 28;
 const RECORD_BYTES_MAX = 28;
-const ADDRESSES: Record<string, number> = { n: 1, m: 4 };
+const ADDRESSES: Record<string, number> = { n: 1, m: 4, o: 1 };
 const V4_BASE = 0x0a000000;
 const V6_PREFIX = Buffer.from("20010db80000000000000000", "hex");
 
@@ -37,9 +39,14 @@ function replyTo(query: Buffer): { bytes: Buffer; lateMs: number } | undefined {
   const second = query.toString("latin1", firstEnd + 1, firstEnd + 1 + (query[firstEnd] as number)).toLowerCase();
   const lateMs = LATE_MS[second] ?? 0;
   const zone = query.toString("latin1", nameEnd + 1 - ZONE_WIRE.length, nameEnd + 1).toLowerCase();
-  if (zone !== ZONE_WIRE.toString("latin1")) return { bytes: negativeReply(query.subarray(0, questionEnd)), lateMs };
-  const match = /^([nm])(\d+)$/i.exec(query.toString("latin1", HEADER_BYTES + 1, firstEnd));
-  const count = type === A || type === AAAA ? (ADDRESSES[match?.[1]?.toLowerCase() ?? ""] ?? 0) : 0;
+  const match = /^([nmo])(\d+)$/i.exec(query.toString("latin1", HEADER_BYTES + 1, firstEnd));
+  const label = match?.[1]?.toLowerCase() ?? "";
+  if (zone !== ZONE_WIRE.toString("latin1")) {
+    const bytes = negativeReply(query.subarray(0, questionEnd));
+    return { bytes: label === "o" ? withoutSoa(bytes, questionEnd) : bytes, lateMs };
+  }
+  const isHere = type === A || (type === AAAA && label !== "o");
+  const count = isHere ? (ADDRESSES[label] ?? 0) : 0;
   const number = Number(match?.[2]);
 
   const bytes = Buffer.alloc(questionEnd + count * RECORD_BYTES_MAX);
@@ -66,6 +73,11 @@ function negativeReply(queried: Buffer): Buffer {
   bytes.writeUInt16BE(1, 8);
   bytes.writeUInt16BE(0, 10);
   return bytes;
+}
+
+function withoutSoa(reply: Buffer, questionEnd: number): Buffer {
+  reply.writeUInt16BE(0, 8);
+  return reply.subarray(0, questionEnd);
 }
 
 function writeRecord(bytes: Buffer, from: number, type: number, number: number): number {

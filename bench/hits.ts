@@ -1,6 +1,6 @@
 // How long a warm lookup takes: one process, one name over and over.
 import { type Contender, type ContenderName, isKept } from "./contenders.ts";
-import { CALLS, type Call, type Label, type Libc, measure, type Times } from "./lookups.ts";
+import { CALLS, type Call, type Libc, measure, type Times } from "./lookups.ts";
 import { type Findings, microseconds, ratioText, type Section, speedGoal } from "./report.ts";
 import { inRounds, medianTimes } from "./rounds.ts";
 import type { Setting } from "./setting.ts";
@@ -8,14 +8,14 @@ import type { Setting } from "./setting.ts";
 interface Cell {
   readonly libc: Libc;
   readonly call: Call;
-  readonly label: Label;
+  readonly label: keyof typeof ADDRESSES;
   readonly contender: Contender;
 }
-type Find = (libc: Libc, call: Call, label: Label, title: ContenderName) => Times | undefined;
+type Find = (libc: Libc, call: Call, label: Cell["label"], title: ContenderName) => Times | undefined;
 
 const MILLIS = 100;
-const LABELS: readonly Label[] = ["n", "m"];
-const ADDRESSES: Record<Label, string> = { n: "1", m: "4" };
+const ADDRESSES = { n: "1", m: "4" };
+const LABELS = ["n", "m"] as const;
 
 /** DESIGN.md section 6, and for IPv4 alone what the table's issue asks. */
 const GOALS: ReadonlyArray<readonly [Call, ContenderName, number]> = [

@@ -8,8 +8,8 @@ import type { Sandbox } from "../test/support/sandbox.ts";
 export type Libc = "glibc" | "musl";
 export type Call = "gethostbyname_r" | "getaddrinfo-v4" | "getaddrinfo";
 
-/** One address per family, or four. */
-export type Label = "n" | "m";
+/** One address per family, four, or one of IPv4 alone. */
+export type Label = "n" | "m" | "o";
 
 export const CALLS: readonly Call[] = ["gethostbyname_r", "getaddrinfo-v4", "getaddrinfo"];
 

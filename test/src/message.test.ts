@@ -515,11 +515,19 @@ describe("negative replies", () => {
     expect(ask("a.b", { authorities: [soa("", 30, 10)] })).toMatchObject({ outcome: "no data", ttl: 10 });
   });
 
-  test("without a SOA of theirs have a ttl of 0", () => {
-    expect(ask("a.b", { flags }).ttl).toBe(0);
-    expect(ask("a.b", { flags, authorities: [soa("c", 20, 30)] }).ttl).toBe(0);
-    expect(ask("a.b", { flags, authorities: [soa("x.a.b", 20, 30)] }).ttl).toBe(0);
-    expect(ask("a.b", { flags, authorities: [{ ...soa("b", 20, 30), class: 3 }] }).ttl).toBe(0);
+  test("without a SOA of theirs live 5 s, or as long as their chain", () => {
+    expect(ask("a.b", { flags })).toMatchObject({ outcome: "no name", ttl: 5 });
+    expect(ask("a.b", {})).toMatchObject({ outcome: "no data", ttl: 5 });
+    expect(ask("a.b", { flags, authorities: [soa("c", 20, 30)] }).ttl).toBe(5);
+    expect(ask("a.b", { flags, authorities: [soa("x.a.b", 20, 30)] }).ttl).toBe(5);
+    expect(ask("a.b", { flags, authorities: [{ ...soa("b", 20, 30), class: 3 }] }).ttl).toBe(5);
+    expect(ask("a.b", { answers: [cname("a.b", "c.d", 3)] }).ttl).toBe(3);
+  });
+
+  test("with a SOA of theirs that promises nothing have a ttl of 0", () => {
+    expect(ask("a.b", { flags, authorities: [soa("b", 20, 0)] }).ttl).toBe(0);
+    expect(ask("a.b", { flags, authorities: [soa("b", 0, 20)] }).ttl).toBe(0);
+    expect(ask("a.b", { flags, authorities: [soa("c", 20, 30), soa("b", 20, 0)] }).ttl).toBe(0);
   });
 
   test("take the first SOA of theirs", () => {
@@ -530,7 +538,7 @@ describe("negative replies", () => {
     const answers = [cname("a.b", "c.d", 15)];
     expect(ask("a.b", { flags, answers, authorities: [soa("b", 20, 30)] })).toMatchObject({
       outcome: "no name",
-      ttl: 0,
+      ttl: 5,
     });
     expect(ask("a.b", { flags, answers, authorities: [soa("d", 20, 30)] })).toMatchObject({
       names: ["a.b", "c.d"],

@@ -184,7 +184,7 @@ function judge(
   const own = soas.find(
     (rr) => same(rr.owner, end.slice(end.length - rr.owner.length)) && rr.owner.length <= end.length,
   );
-  const ttl = own ? Math.min(own.ttl, own.minimum, ...ttls) : 0;
+  const ttl = Math.min(...(own ? [own.ttl, own.minimum] : [5]), ...ttls);
   return { verdict: "answer", outcome: rcode === 3 ? "no name" : "no data", names, data: [], ttl };
 }
 
