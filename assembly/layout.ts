@@ -102,7 +102,7 @@ export const OUTCOME_TEMPORARY = 4; // never in a slot
 export const OUTCOME_UNFIT = 5; // libc should answer: the reply holds what a record cannot; never in a slot
 
 export const RECORD_FLAG_FIXED_ORDER = 1; // the addresses keep the order that their server gave them
-export const RECORD_FLAG_SILENT = 2; // with OUTCOME_TEMPORARY: nobody answered, not even with a failure
+export const RECORD_FLAG_SILENT = 2; // with OUTCOME_TEMPORARY and _UNFIT: nobody answered, not even with a failure
 
 export const STALE_FOR_MS = 30000; // that an expired record is given out for at a time, RFC 8767 section 4
 

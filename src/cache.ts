@@ -16,7 +16,17 @@ import {
   TAG_LINE_BYTES,
   WAYS,
 } from "../assembly/layout.ts";
-import { copyRecord, expiresAtMsOf, namesOf, outcomeOf, refreshAtMsOf, setFlags, ttlOf, typeOf } from "./record.ts";
+import {
+  copyRecord,
+  expiresAtMsOf,
+  madeAtMsOf,
+  namesOf,
+  outcomeOf,
+  refreshAtMsOf,
+  setFlags,
+  ttlOf,
+  typeOf,
+} from "./record.ts";
 import type { TtlLimits, Wasm } from "./wasm.ts";
 
 export interface Question {
@@ -60,6 +70,10 @@ export interface Cache {
    * upstreams usually take; limits that are given stand in the place of the table's.
    */
   keep(record: Uint8Array, nowMs: number, usualMs: number, limits?: Partial<TtlLimits>): Uint8Array;
+  /** Settles and seals a record that nobody is to keep; what is known of its question stays. */
+  pass(record: Uint8Array, nowMs: number): Uint8Array;
+  /** When the record came that is held for it, fresh or not. */
+  answeredAtMs(question: Question): number | undefined;
   /** Whether there is data for it that is fresh, or expired no more than so long ago. */
   mayServeStale(question: Question, nowMs: number, staleSeconds: number): boolean;
   /** For how long there still is a fresh record for it; 0 where there is none. */
@@ -76,6 +90,7 @@ export interface Cache {
   stats(): CacheStats;
 }
 
+const KEPT_FOR_NOTHING = { minTtlSeconds: 0, maxTtlSeconds: 0, maxNegativeTtlSeconds: 0 };
 const LONG_ENTRIES_MAX = 1024;
 const LONG_BYTES_MAX = 8 * 1024 * 1024;
 
@@ -146,6 +161,15 @@ export function createCache(wasm: Wasm, publish: (slotOffset: number) => void): 
       if (isKept) long.insert(question, sealed.slice());
       return sealed;
     },
+
+    pass(record, nowMs) {
+      wasm.record.set(wholeRecord(record));
+      wasm.settle(nowMs, 0, KEPT_FOR_NOTHING);
+      wasm.seal();
+      return copyRecord(wasm.record);
+    },
+
+    answeredAtMs: (question) => (bring(question) === undefined ? undefined : madeAtMsOf(wasm.record)),
 
     mayServeStale(question, nowMs, staleSeconds) {
       return bring(question) !== undefined && wasm.isInReach(nowMs, staleSeconds) !== 0;

@@ -8,6 +8,7 @@ export function createCounters() {
     misses: 0,
     joined: 0,
     failures: 0,
+    answersLate: 0, // to questions that had failed by then
     refusedBusy: 0,
     refreshes: 0,
     refreshesRefused: 0, // more than the rate or the questions in flight allow

@@ -10,6 +10,7 @@ import {
   RECORD_NAMES,
   RECORD_OUTCOME,
   RECORD_REFRESH_AT_MS,
+  RECORD_STALE_MS,
   RECORD_TTL_SECONDS,
   RECORD_TYPE,
   TYPE_A,
@@ -30,6 +31,11 @@ export function ttlOf(record: Uint8Array): number {
 
 export function expiresAtMsOf(record: Uint8Array): number {
   return Number(view(record).getBigUint64(RECORD_EXPIRES_AT_MS, true));
+}
+
+/** When it was settled, whatever was added to its time since. */
+export function madeAtMsOf(record: Uint8Array): number {
+  return expiresAtMsOf(record) - view(record).getUint32(RECORD_STALE_MS, true) - ttlOf(record) * 1000;
 }
 
 export function refreshAtMsOf(record: Uint8Array): number {

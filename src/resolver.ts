@@ -1,15 +1,18 @@
 // A question's way to its record: the cache, else an equal question that is already under way, else the upstreams; and where
 // these fail or are late, the record whose time has passed (RFC 8767).
-import { OUTCOME_TEMPORARY, OUTCOME_UNFIT, RECORD_FLAG_FIXED_ORDER, RECORD_FLAG_SILENT } from "../assembly/layout.ts";
+import { OUTCOME_UNFIT, RECORD_FLAG_FIXED_ORDER, TYPE_A, TYPE_AAAA } from "../assembly/layout.ts";
 import type { Cache, Held, Question } from "./cache.ts";
 import { nowMs } from "./clock.ts";
 import type { Counters } from "./counters.ts";
-import { createFailures, type Failure } from "./failures.ts";
+import { failed, isFailure, together } from "./failed.ts";
+import { createFailures } from "./failures.ts";
 import type { Log } from "./log.ts";
 import { createRateCap } from "./ratecap.ts";
 import { outcomeOf, refreshAtMsOf, setFlags } from "./record.ts";
 import { createRecovery } from "./recovery.ts";
 import type { Standstill } from "./standstill.ts";
+import { createQuestions, keyOf, type UnderWay } from "./underway.ts";
+import type { Why } from "./upstream/ask.ts";
 import { typeName } from "./upstream/query.ts";
 import type { View, Views } from "./views.ts";
 import type { Wheel } from "./wheel.ts";
@@ -17,8 +20,13 @@ import type { Wheel } from "./wheel.ts";
 export interface Resolver {
   /** A sealed record: at once where it is known, else when the upstreams have answered or failed. Never rejects. */
   resolve(question: Question): Uint8Array | Promise<Uint8Array>;
-  /** Asks anew in the background for what is in use and near its end, and for nothing else. */
-  refresh(held: Held): void;
+  /** The records of a name's types, each resolved, for who has asked for all of them. */
+  together(name: string, types: readonly number[], records: readonly Uint8Array[]): readonly Uint8Array[];
+  /**
+   * Asks anew in the background for what is in use and near its end, and for nothing else; less readily for one of many that
+   * a client has told of at once.
+   */
+  refresh(held: Held, isOneOfMany?: boolean): void;
   /** Whoever asks from now on does not get what others have asked for before. */
   forget(): void;
 }
@@ -33,22 +41,20 @@ export interface ResolverOptions {
   readonly log: Log;
 }
 
-interface UnderWay {
-  readonly record: Promise<Uint8Array>;
-  readonly sinceMs: number;
-}
-
-const KEPT_FOR_NOTHING = { minTtlSeconds: 0, maxTtlSeconds: 0, maxNegativeTtlSeconds: 0 };
-const IN_FLIGHT_MAX = 4096;
 const LATE_MS = 1800; // RFC 8767 section 5: the client response timer
 const REFRESH_HITS_MIN = 2; // one lookup is no sign of another
 // A refresh costs some 35 µs of CPU with its socket, so these are 2 % of a core; 65,536 names in use, of 5 minutes each, need
-// 243 a second.
+// 243 a second. Who has many at once leaves others the last half.
 const REFRESHES_PER_SECOND = 500;
+const REFRESHES_LEFT_BY_MANY = REFRESHES_PER_SECOND / 2;
+const OTHER_TYPES = new Map([
+  [TYPE_A, TYPE_AAAA],
+  [TYPE_AAAA, TYPE_A],
+]);
 
 export function createResolver(options: ResolverOptions): Resolver {
   const { cache, views, prefetch, standstill, wheel, counters, log } = options;
-  const inFlight = new Map<string, UnderWay>();
+  const questions = createQuestions();
   const failures = createFailures();
   const mayRefresh = createRateCap(REFRESHES_PER_SECOND);
   const recovery = createRecovery({ refresh: (question) => askAnew(question, viewOf(question)) !== undefined, wheel });
@@ -70,13 +76,13 @@ export function createResolver(options: ResolverOptions): Resolver {
     const now = nowMs();
     const key = keyOf(question);
     if (view.isBypassed) return cache.bare(question, OUTCOME_UNFIT, now);
-    const failure = failures.get(key, now);
+    const failure = failures.get(key, view.generation(), now);
     const stale = failure !== undefined || view.isDown() ? giveStale(question, view) : undefined;
     if (stale !== undefined) return stale;
-    let underWay = inFlight.get(key);
+    let underWay = questions.find(question, view);
     if (underWay !== undefined) counters.joined++;
-    else if (failure !== undefined) return failed(question, failure);
-    else if (inFlight.size >= IN_FLIGHT_MAX) {
+    else if (failure !== undefined) return failed(cache, question, failure);
+    else if (!questions.hasRoom() && !giveUpOldest()) {
       counters.refusedBusy++;
       return cache.bare(question, OUTCOME_UNFIT, now);
     } else {
@@ -114,22 +120,23 @@ export function createResolver(options: ResolverOptions): Resolver {
   }
 
   /** Where it fails and the record is about to end, it goes on past its end: nobody is to wait for the same once more. */
-  function startRefresh(question: Question): void {
+  function startRefresh(question: Question, isOneOfMany = false): void {
     const view = viewOf(question);
     if (view.isDown()) {
       giveStale(question, view);
       return;
     }
-    void askAnew(question, view)?.then((record) => {
+    void askAnew(question, view, isOneOfMany)?.then((record) => {
       if (isFailure(record) && cache.lifeMs(question, nowMs()) < LATE_MS) giveStale(question, view);
     });
   }
 
   /** In the background; undefined where that may not be now. */
-  function askAnew(question: Question, view: View): Promise<Uint8Array> | undefined {
-    const key = keyOf(question);
-    if (inFlight.has(key) || failures.get(key, nowMs()) !== undefined) return undefined;
-    if (inFlight.size >= IN_FLIGHT_MAX || !mayRefresh(nowMs())) {
+  function askAnew(question: Question, view: View, isOneOfMany = false): Promise<Uint8Array> | undefined {
+    const now = nowMs();
+    if (questions.find(question, view) !== undefined) return undefined;
+    if (failures.get(keyOf(question), view.generation(), now) !== undefined) return undefined;
+    if (!questions.hasRoom() || !mayRefresh(now, isOneOfMany ? REFRESHES_LEFT_BY_MANY : 0)) {
       counters.refreshesRefused++;
       return undefined;
     }
@@ -143,35 +150,73 @@ export function createResolver(options: ResolverOptions): Resolver {
   }
 
   function ask(question: Question, view: View): UnderWay {
-    const key = keyOf(question);
-    const record = askUpstreams(question, view, key).finally(() => {
-      if (inFlight.get(key) === underWay) inFlight.delete(key);
+    const underWay = questions.begin(question, view);
+    void askUpstreams(underWay).then((record) => {
+      questions.ended();
+      underWay.give(record);
     });
-    const underWay = { record, sinceMs: nowMs() };
-    inFlight.set(key, underWay);
     return underWay;
   }
 
-  async function askUpstreams(question: Question, view: View, key: string): Promise<Uint8Array> {
-    const generation = view.generation();
+  /** Its clients' libc goes on with it. */
+  function giveUpOldest(): boolean {
+    const oldest = questions.overdue();
+    if (oldest === undefined) return false;
+    const { question, generation, sinceMs } = oldest;
+    const failing = { why: "unanswered", isOneSided: false, askedAtMs: sinceMs, generation } as const;
+    counters.refusedBusy++;
+    failures.add(keyOf(question), failing, nowMs());
+    oldest.give(failed(cache, question, { why: "unanswered", isLasting: false }));
+    return true;
+  }
+
+  async function askUpstreams(underWay: UnderWay): Promise<Uint8Array> {
+    const { question, view, generation, sinceMs } = underWay;
     const standstills = standstill.count();
-    const asked = await view.ask(question, () => undefined);
-    const isOfNow = generation === view.generation() && standstills === standstill.count(); // or of another view
+    const isOfNow = () => generation === view.generation() && standstills === standstill.count(); // or of another view
+    const asked = await view.ask(question, (record) => {
+      if (isOfNow()) takeLate(underWay, record);
+    });
     if ("record" in asked) {
-      if (view.hasFixedOrder) setFlags(asked.record, RECORD_FLAG_FIXED_ORDER);
-      const limits = isOfNow ? view.limits : KEPT_FOR_NOTHING;
-      return cache.keep(asked.record, nowMs(), view.usualMs(), limits);
+      return isOfNow() ? keep(question, view, asked.record) : cache.pass(marked(asked.record, view), nowMs());
     }
     counters.failures++;
     log.questionFailed(question.name, typeName(question.type), asked.failure);
-    if (asked.why === "lack") return cache.bare(question, OUTCOME_UNFIT, nowMs()); // libc may do better in its own process
-    if (isOfNow) failures.add(key, asked, nowMs());
-    return failed(question, asked);
+    const { why } = asked;
+    const key = keyOf(question);
+    const now = nowMs();
+    if (isOfNow() && why !== "lack") {
+      failures.add(key, { why, isOneSided: isOneSided(underWay, why), askedAtMs: sinceMs, generation }, now);
+    }
+    return failed(cache, question, failures.get(key, generation, now) ?? { why, isLasting: false });
   }
 
-  /** glibc goes on with its search list after a server's failure, and not after silence: so the client has to know. */
-  function failed(question: Question, { why }: Failure): Uint8Array {
-    return cache.bare(question, OUTCOME_TEMPORARY, nowMs(), why === "silent" ? RECORD_FLAG_SILENT : 0);
+  function keep(question: Question, view: View, record: Uint8Array): Uint8Array {
+    failures.forget(keyOf(question));
+    const other = questions.find(otherOf(question), view);
+    if (other !== undefined) other.isOtherAnswered = true;
+    return cache.keep(marked(record, view), nowMs(), view.usualMs(), view.limits);
+  }
+
+  function marked(record: Uint8Array, { hasFixedOrder }: View): Uint8Array {
+    if (hasFixedOrder) setFlags(record, RECORD_FLAG_FIXED_ORDER);
+    return record;
+  }
+
+  /** Whoever asks for it once more need not wait for the servers again. */
+  function takeLate({ question, view, sinceMs }: UnderWay, record: Uint8Array): void {
+    if ((cache.answeredAtMs(question) ?? 0) > sinceMs) return;
+    counters.answersLate++;
+    const kept = keep(question, view, record);
+    questions.find(question, view)?.give(kept);
+  }
+
+  /** Silence to one type alone, from a server that is there: the other type's answer is younger than the silence. */
+  function isOneSided({ question, generation, sinceMs, isOtherAnswered }: UnderWay, why: Why): boolean {
+    if (why === "said" || cache.answeredAtMs(question) !== undefined) return false;
+    if (isOtherAnswered) return true;
+    const otherAtMs = cache.answeredAtMs(otherOf(question));
+    return otherAtMs !== undefined && otherAtMs >= (failures.sinceMs(keyOf(question), generation, nowMs()) ?? sinceMs);
   }
 
   function viewOf({ name }: Question): View {
@@ -180,20 +225,17 @@ export function createResolver(options: ResolverOptions): Resolver {
 
   return {
     resolve,
-    refresh(held) {
-      if (isDue(held.hits, held.refreshAtMs)) startRefresh(held.question());
+    together: (name, types, records) => together(cache, name, types, records),
+    refresh(held, isOneOfMany) {
+      if (isDue(held.hits, held.refreshAtMs)) startRefresh(held.question(), isOneOfMany);
     },
     forget() {
-      inFlight.clear();
+      questions.forget();
       failures.clear();
     },
   };
 }
 
-function keyOf({ name, type }: Question): string {
-  return `${typeName(type)} ${name}`;
-}
-
-function isFailure(record: Uint8Array): boolean {
-  return outcomeOf(record) === OUTCOME_TEMPORARY;
+function otherOf({ name, type }: Question): Question {
+  return { name, type: OTHER_TYPES.get(type) ?? type };
 }

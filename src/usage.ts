@@ -18,6 +18,8 @@ export interface UsageOptions {
   readonly log: Log;
 }
 
+const FEW = 8; // touches of a frame that come before those of larger ones
+
 export function createUsage({ cache, refresh, counters, log }: UsageOptions): Usage {
   return {
     take({ kind, epoch, uses }) {
@@ -25,7 +27,7 @@ export function createUsage({ cache, refresh, counters, log }: UsageOptions): Us
         counters.usesIgnored += uses.length;
         return;
       }
-      for (const { slot, nonce, hits } of uses) {
+      for (const [index, { slot, nonce, hits }] of uses.entries()) {
         const held = cache.use(slot, nonce, hits);
         if (held === undefined) {
           counters.usesIgnored++;
@@ -36,7 +38,7 @@ export function createUsage({ cache, refresh, counters, log }: UsageOptions): Us
           const { name, type } = held.question();
           log.cacheHit(name, typeName(type), hits);
         }
-        if (kind === "touch") refresh(held);
+        if (kind === "touch") refresh(held, index >= FEW);
       }
     },
   };

@@ -19,6 +19,7 @@ function usage(level: LogLevel = "debug") {
   const counters = createCounters();
   const lines: Array<Record<string, unknown>> = [];
   const refreshed: Held[] = [];
+  const areMany: boolean[] = [];
   let namesRead = 0;
   const watched = {
     ...cache,
@@ -32,12 +33,17 @@ function usage(level: LogLevel = "debug") {
     },
   };
   const log = createLog(level, { write: (line) => void lines.push(JSON.parse(line)) });
-  const { take } = createUsage({ cache: watched, refresh: (held) => void refreshed.push(held), counters, log });
+  function refresh(held: Held, isOneOfMany = false): void {
+    refreshed.push(held);
+    areMany.push(isOneOfMany);
+  }
+  const { take } = createUsage({ cache: watched, refresh, counters, log });
   const epoch = Buffer.from(wasm.image.subarray(layout.HEADER_EPOCH, layout.HEADER_EPOCH + 8));
   return {
     counters,
     lines,
     refreshed,
+    areMany,
     epoch,
     cache,
     take,
@@ -77,6 +83,12 @@ describe("usage", () => {
       [2, 54_000, "b.example"],
       [9, 54_000, "a.example"],
     ]);
+  });
+
+  it("has those behind the first eight of a frame refreshed as ones of many", () => {
+    const { take, epoch, areMany } = usage();
+    take({ kind: "touch", epoch, uses: Array(10).fill(use(0, 2)) });
+    expect(areMany).toEqual([...Array(8).fill(false), true, true]);
   });
 
   it("leaves out entries that are not there any more, one by one, and counts them", () => {
