@@ -1,5 +1,6 @@
 // What dns.sock answers: to frames of client.so, and to lines of text typed by people.
 import { FAMILY_A, FAMILY_AAAA, PENDING_AFTER_MS } from "../assembly/layout.ts";
+import { nowMs } from "./clock.ts";
 import type { Responder, Response } from "./connection.ts";
 import type { Counters } from "./counters.ts";
 import type { Log } from "./log.ts";
@@ -22,16 +23,16 @@ import type { Usage } from "./usage.ts";
 import type { Wheel } from "./wheel.ts";
 
 export interface ResponderOptions {
-  readonly resolve: Resolver["resolve"];
+  readonly resolver: Pick<Resolver, "resolve" | "together">;
   readonly usage: Usage;
-  /** Within which a question ends. */
+  /** Within which a question to the upstreams ends. */
   readonly timeoutMs: number;
   readonly wheel: Wheel;
   readonly counters: Counters;
   readonly log: Log;
 }
 
-export function createResponder({ resolve, usage, timeoutMs, wheel, counters, log }: ResponderOptions): Responder {
+export function createResponder({ resolver, usage, timeoutMs, wheel, counters, log }: ResponderOptions): Responder {
   return {
     frameLength,
     respondToFrame(frame, write) {
@@ -42,11 +43,11 @@ export function createResponder({ resolve, usage, timeoutMs, wheel, counters, lo
         usage.take(received);
         return { bytes: "" };
       }
-      const found = find(received);
+      const pending = promiseTo(write);
+      const found = find(received, pending.renew);
       if (!(found instanceof Promise)) return answer(received, found);
-      const stopWaiting = wheel.after(PENDING_AFTER_MS, () => write(encodePending(timeoutMs - PENDING_AFTER_MS)));
       return found.then((late) => {
-        stopWaiting();
+        pending.end();
         return answer(received, late);
       });
     },
@@ -61,11 +62,30 @@ export function createResponder({ resolve, usage, timeoutMs, wheel, counters, lo
     respondToMalformed: () => refuse("malformed"),
   };
 
-  function find({ families, candidates, rule }: QuestionFrame): Found | Promise<Found> {
+  /** To the client that waits: when the answer will be there. A search that asks once more promises once more. */
+  function promiseTo(write: (bytes: Buffer) => void) {
+    let untilMs = 0;
+    let isPromised = false;
+    let stopWaiting: (() => void) | undefined;
+    function promise(): void {
+      isPromised = true;
+      write(encodePending(untilMs - nowMs()));
+    }
+    return {
+      renew() {
+        untilMs = nowMs() + timeoutMs;
+        if (isPromised) promise();
+        stopWaiting ??= wheel.after(PENDING_AFTER_MS, promise);
+      },
+      end: () => stopWaiting?.(),
+    };
+  }
+
+  function find({ families, candidates, rule }: QuestionFrame, asks?: () => void): Found | Promise<Found> {
     counters.questions++;
     log.gotMessage(candidates.at(rule.asIsFirst ? 0 : -1) as string); // as the application wrote it
     const types = FAMILIES.filter(({ bit }) => families & bit).map(({ type }) => type);
-    return search(resolve, candidates, types, rule);
+    return search(resolver, candidates, types, rule, asks);
   }
 
   function answer({ families }: QuestionFrame, { candidate, records }: Found): Response {

@@ -20,56 +20,82 @@ export interface SearchRule {
 
 export const PLAIN_SEARCH: SearchRule = { asIsFirst: false, endsAtNoData: false };
 
+// Kubernetes' four domains, both families, are asked for at once; a longer list comes as fast as its answers do. So a client
+// has no more than ten questions under way, and a server gets no burst that it would drop.
+const AHEAD_MAX = 8;
+
 /**
  * The first candidate with data, or with a failure that is not final; else the first that exists without data; else
- * the last one. While answers are at hand they are taken in turn; from the first that is not, the rest is asked for
- * at once, so that a cold search costs one round trip (two where the name as it is comes first).
+ * the last one. While answers are at hand they are taken in turn; from the first that is not, those behind it are asked for
+ * with it, so that a cold search costs one round trip. Two where the name as it is comes first, and where it comes last
+ * without a dot: no server is told of `db` whose list knows it.
+ *
+ * @param asks is told each time that questions are put which are not answered at once
  */
 export function search(
-  resolve: Resolver["resolve"],
+  { resolve, together }: Pick<Resolver, "resolve" | "together">,
   candidates: readonly string[],
   types: readonly number[],
   rule = PLAIN_SEARCH,
+  asks: () => void = () => undefined,
 ): Found | Promise<Found> {
-  const answersOf = (name: string) => types.map((type) => resolve({ name, type }));
-  return searchFrom(0, undefined);
+  const waiting = new Set<Answers[number]>();
+  let hasAsked = false;
+  const isBareLast = candidates.length > 1 && !(candidates.at(-1) as string).includes(".");
+  const aheadEnd = candidates.length - Number(isBareLast);
 
-  function searchFrom(start: number, failing: Found | undefined): Found | Promise<Found> {
-    for (let candidate = start; candidate < candidates.length; candidate++) {
-      const answers = answersOf(candidates[candidate] as string);
-      if (answers.some((answer) => answer instanceof Promise)) return wait(candidate, answers, failing);
-      const found = { candidate, records: answers as Uint8Array[] };
-      if (isFinal(found, rule)) return found;
-      failing = failure(failing, found, rule);
-    }
-    return failing as Found;
-  }
-
-  async function wait(candidate: number, answers: Answers, failing: Found | undefined): Promise<Found> {
-    if (candidate > 0 || !rule.asIsFirst) {
-      const rest = candidates.slice(candidate + 1).map(answersOf);
-      return searchRest([answers, ...rest], candidate, failing, rule);
-    }
-    const found = { candidate, records: await Promise.all(answers) };
-    return isFinal(found, rule) ? found : searchFrom(1, found);
-  }
-}
-
-type Answers = ReadonlyArray<Uint8Array | Promise<Uint8Array>>;
-
-async function searchRest(
-  rest: readonly Answers[],
-  first: number,
-  failing: Found | undefined,
-  rule: SearchRule,
-): Promise<Found> {
-  for (const [index, answers] of rest.entries()) {
-    const found = { candidate: first + index, records: await Promise.all(answers) };
+  let failing: Found | undefined;
+  for (let candidate = 0; candidate < candidates.length; candidate++) {
+    const answers = answersOf(candidate);
+    if (waiting.size > 0) return wait(candidate, answers);
+    const found = foundAt(candidate, answers as Uint8Array[]);
     if (isFinal(found, rule)) return found;
     failing = failure(failing, found, rule);
   }
   return failing as Found;
+
+  function answersOf(candidate: number): Answers {
+    const name = candidates[candidate] as string;
+    return types.map((type) => {
+      const answer = resolve({ name, type });
+      if (answer instanceof Promise) {
+        hasAsked = true;
+        waiting.add(answer);
+        void answer.then(() => waiting.delete(answer));
+      }
+      return answer;
+    });
+  }
+
+  async function wait(first: number, answers: Answers): Promise<Found> {
+    const ahead: Answers[] = [];
+    for (let candidate = first, current = answers; ; candidate++) {
+      if (!(rule.asIsFirst && candidate === 0)) askAhead(candidate, ahead);
+      if (hasAsked) asks();
+      hasAsked = false;
+      const found = foundAt(candidate, await Promise.all(current));
+      if (isFinal(found, rule)) return found;
+      failing = failure(failing, found, rule);
+      if (candidate + 1 === candidates.length) return failing;
+      current = ahead.shift() ?? answersOf(candidate + 1);
+    }
+  }
+
+  function askAhead(candidate: number, ahead: Answers[]): void {
+    let open = ahead.flat().filter((answer) => waiting.has(answer)).length;
+    for (let next = candidate + 1 + ahead.length; next < aheadEnd && open + types.length <= AHEAD_MAX; next++) {
+      const answers = answersOf(next);
+      open += answers.filter((answer) => waiting.has(answer)).length;
+      ahead.push(answers);
+    }
+  }
+
+  function foundAt(candidate: number, records: readonly Uint8Array[]): Found {
+    return { candidate, records: together(candidates[candidate] as string, types, records) };
+  }
 }
+
+type Answers = ReadonlyArray<Uint8Array | Promise<Uint8Array>>;
 
 /** Data, an alias that leads to none, or a failure that is not the name's own: the search goes no further. */
 function isFinal({ records }: Found, { endsAtNoData }: SearchRule): boolean {

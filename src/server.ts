@@ -55,7 +55,7 @@ async function start(): Promise<void> {
   const resolver = createResolver({ ...config, cache, views, standstill, wheel, counters, log });
   const usage = createUsage({ cache, refresh: resolver.refresh, counters, log });
   const responder = createResponder({
-    resolve: resolver.resolve,
+    resolver,
     usage,
     timeoutMs: config.timeoutMs,
     wheel,

@@ -60,7 +60,12 @@ beforeAll(async () => {
     const types = [layout.TYPE_A, layout.TYPE_AAAA].filter((_, i) => families & (1 << i));
     const resolve = ({ name, type }: { name: string; type: number }) =>
       recordOf(name, type === layout.TYPE_A ? "A" : "AAAA", rule.asIsFirst);
-    const { candidate, records } = search(resolve, names, types, rule) as Found;
+    const { candidate, records } = search(
+      { resolve, together: (_name, _types, all) => all },
+      names,
+      types,
+      rule,
+    ) as Found;
     socket.end(answerFrame(families, records.map(Buffer.from), candidate));
   });
   elsewhere = join(server.directory, "elsewhere");

@@ -11,6 +11,7 @@ import {
   TYPE_A,
   TYPE_AAAA,
 } from "../../assembly/layout.ts";
+import type { Resolver } from "../../src/resolver.ts";
 import { PLAIN_SEARCH, type SearchRule, search } from "../../src/search.ts";
 
 const OUTCOMES: Record<string, number> = {
@@ -28,6 +29,12 @@ function record(outcome: string): Uint8Array {
   return bytes;
 }
 
+type Resolve = Resolver["resolve"];
+const resolving = (resolve: Resolve): Pick<Resolver, "resolve" | "together"> => ({
+  resolve,
+  together: (_name, _types, records) => records,
+});
+
 /** Searches candidates whose A and AAAA outcomes are given, such as "missing data". */
 async function winnerOf(
   outcomes: readonly string[],
@@ -36,13 +43,14 @@ async function winnerOf(
 ) {
   const asked: string[] = [];
   const found = search(
-    ({ name, type }) => {
-      asked.push(name);
-      const [a, aaaa] = (outcomes[Number(name)] as string).split(" ") as [string, string];
+    resolving(({ name, type }) => {
+      const candidate = Number.parseInt(name, 10);
+      asked.push(`${candidate}`);
+      const [a, aaaa] = (outcomes[candidate] as string).split(" ") as [string, string];
       const answer = record(type === TYPE_A ? a : aaaa);
-      return isWarm(Number(name)) ? answer : Promise.resolve(answer);
-    },
-    outcomes.map((_, i) => `${i}`),
+      return isWarm(candidate) ? answer : Promise.resolve(answer);
+    }),
+    outcomes.map((_, i) => `${i}.example`),
     [TYPE_A, TYPE_AAAA],
     rule,
   );
@@ -102,5 +110,72 @@ describe("search", () => {
     expect(await winnerOf(["data data", "data data"], never, AS_IS_FIRST)).toMatchObject({ asked: "0" });
     const later = await winnerOf(["missing missing", "data data", "data data"], never, AS_IS_FIRST);
     expect(later).toMatchObject({ winner: 1, asked: "012" });
+  });
+
+  /** Names that all do not exist, each answered when the test says so. */
+  function slowly(candidates: readonly string[], types: readonly number[], rule = PLAIN_SEARCH) {
+    const open: Array<() => void> = [];
+    const asked: string[] = [];
+    let asks = 0;
+    const resolve: Resolve = ({ name }) => {
+      asked.push(name);
+      return new Promise((answer) => open.push(() => answer(record("missing"))));
+    };
+    const found = search(resolving(resolve), candidates, types, rule, () => void asks++);
+    return {
+      found,
+      asked: () => [...new Set(asked.splice(0))],
+      open,
+      asks: () => asks,
+      async answer(count: number) {
+        for (const each of open.splice(0, count)) each();
+        await new Promise((resolve) => setImmediate(resolve));
+      },
+    };
+  }
+  const BOTH = [TYPE_A, TYPE_AAAA];
+  const list = (count: number) => Array.from({ length: count }, (_, i) => `n.d${i}`);
+
+  it("has at most eight questions under way beside the candidate whose turn it is, and goes on as they are answered", async () => {
+    const { found, asked, open, answer } = slowly(list(32), BOTH);
+    expect(asked()).toEqual(list(5));
+    await answer(2);
+    expect(asked()).toEqual(["n.d5"]);
+    await answer(6); // those of the next three
+    expect(asked()).toEqual(["n.d6", "n.d7", "n.d8"]);
+    let most = 0;
+    while (open.length > 0) {
+      most = Math.max(most, open.length);
+      await answer(1);
+    }
+    expect(most).toBe(10);
+    expect(await found).toMatchObject({ candidate: 31 });
+  });
+
+  it("asks for a name without a dot when all others do not exist, and not before", async () => {
+    const { found, asked, answer } = slowly(["db.one.example", "db.two.example", "db"], BOTH);
+    expect(asked()).toEqual(["db.one.example", "db.two.example"]);
+    await answer(3);
+    expect(asked()).toEqual([]);
+    await answer(1);
+    expect(asked()).toEqual(["db"]);
+    await answer(2);
+    expect(await found).toMatchObject({ candidate: 2 });
+  });
+
+  it("asks for a name without a dot at once where it is the only one, or comes first", () => {
+    expect(slowly(["db"], BOTH).asked()).toEqual(["db"]);
+    expect(slowly(["db", "db.one.example"], BOTH, AS_IS_FIRST).asked()).toEqual(["db"]);
+  });
+
+  it("tells each time that it asks for more", async () => {
+    const { asks, answer } = slowly(["a.b", "a.b.one.example", "a.b.two.example"], BOTH, AS_IS_FIRST);
+    expect(asks()).toBe(1);
+    await answer(1);
+    expect(asks()).toBe(1);
+    await answer(1);
+    expect(asks()).toBe(2);
+    await answer(4);
+    expect(asks()).toBe(2);
   });
 });

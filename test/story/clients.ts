@@ -12,7 +12,7 @@ import { manyAddresses, manyNames } from "./servers.ts";
 /** A lookup, its answer there or not. */
 export interface Begun {
   readonly isAtOnce: boolean;
-  answer: { readonly frame: Buffer; readonly tookMs: number } | undefined;
+  answer: { readonly frame: Buffer; readonly tookMs: number; readonly isInTime: boolean } | undefined;
 }
 
 const OUTCOMES: Record<number, string> = {
@@ -28,6 +28,7 @@ const FAMILIES: Record<string, number> = {
   both: layout.FAMILY_A | layout.FAMILY_AAAA,
 };
 const TYPES: Record<string, number> = { A: layout.TYPE_A, AAAA: layout.TYPE_AAAA, PTR: layout.TYPE_PTR };
+const PENDING_GRACE_MS = 250; // as shim/client.c has it
 const ANSWER_MS_MAX = 40_000;
 const SLACK_MS = 12; // of the wheel and of a timer of its own
 
@@ -92,17 +93,21 @@ async function search(
   if (as !== undefined) expect(candidates[begun.answer?.frame.readUInt8(layout.ANSWER_CANDIDATE) ?? -1]).toBe(as);
 }
 
-/** Hands the frame to the server. */
+/** Hands the frame to the server, and waits as long as client.so does: for silence, or up to the time that was promised. */
 function put({ machine }: Scene, frame: Buffer): Begun {
   const startMs = nowMs();
-  const response = machine.responder.respondToFrame(
-    frame,
-    (bytes) => void expect(kindOf(bytes)).toBe(layout.KIND_PENDING),
-  );
+  let untilMs = startMs + layout.SILENCE_MS;
+  let isInTime = true;
+  const response = machine.responder.respondToFrame(frame, (bytes) => {
+    expect(kindOf(bytes)).toBe(layout.KIND_PENDING);
+    isInTime &&= nowMs() <= untilMs;
+    untilMs = nowMs() + bytes.readUInt32BE(layout.PENDING_WAIT_MS) + PENDING_GRACE_MS;
+  });
   const isAtOnce = !(response instanceof Promise);
   const begun: Begun = { isAtOnce, answer: undefined };
   function take({ bytes }: Response): void {
-    begun.answer = { frame: bytes as Buffer, tookMs: nowMs() - startMs };
+    isInTime &&= nowMs() <= untilMs;
+    begun.answer = { frame: bytes as Buffer, tookMs: nowMs() - startMs, isInTime };
   }
   if (isAtOnce) take(response);
   else void response.then(take);
@@ -121,9 +126,10 @@ async function expectAnswers(all: readonly Begun[], wanted: string): Promise<voi
 /** `192.0.2.1 192.0.2.2 after 300 ms`; families one after the other with commas between. */
 function expectAnswer({ answer, isAtOnce }: Begun, wanted: string): void {
   if (answer === undefined) throw new Error(`no answer in ${ANSWER_MS_MAX} ms`);
-  const { frame, tookMs } = answer;
+  const { frame, tookMs, isInTime } = answer;
   const [, result = "", time] = /^(.+?)(?: (at once|(?:after|within) \d+ ms))?$/.exec(wanted) ?? [];
   expect(kindOf(frame)).toBe(layout.KIND_ANSWER);
+  if (!isInTime) throw new Error("client.so has gone to libc by then: longer than was promised");
   expect(recordsOf(frame).map(resultOf).join(", ")).toBe(spelledOut(result));
   if (time === "at once") expect(isAtOnce).toBe(true);
   else if (time !== undefined) {

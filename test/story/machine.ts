@@ -79,7 +79,7 @@ export function createMachine(env: Record<string, string>, listing?: Listing): M
   const publisher = createPublisher({ ...nowhere, realMsAt: standstill.realMsAt, wasm, counters, log });
   const resolver = createResolver({ ...config, cache, views, standstill, wheel, counters, log });
   const usage = createUsage({ cache, refresh: resolver.refresh, counters, log });
-  const responder = createResponder({ ...config, resolve: resolver.resolve, usage, wheel, counters, log });
+  const responder = createResponder({ ...config, resolver, usage, wheel, counters, log });
   return {
     config,
     responder,

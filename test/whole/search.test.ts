@@ -15,6 +15,7 @@ const RESOLV_CONF = `nameserver 192.0.2.200\nsearch ${DOMAINS.join(" ")}\noption
 const ZONE = {
   "api.example": { A: ["192.0.2.1"], AAAA: ["2001:db8::1"] },
   "cart.shop.svc.cluster.example": { A: ["192.0.2.2"] },
+  "only.half.corp.example": { A: ["192.0.2.5"] },
   "half.corp.example": { A: ["192.0.2.3"] },
   half: { A: ["192.0.2.4"] },
 };
@@ -107,6 +108,19 @@ for (const libc of ["glibc", "musl"] as const) {
       expect(await calls("getaddrinfo half 80 2 1 0 0")).toContain("returns -3 ");
       expect(await calls("gethostbyname_r half 1024 0")).toMatch(/returns 11 result NULL h_errno 2$/m);
     });
+
+    it.runIf(libc === "glibc")(
+      "is waited for as long as both of its exchanges take, where the name as it is comes first",
+      async () => {
+        const { asked } = await startAll({ delayMs: 1400 });
+        await box.write(
+          "/etc/resolv.conf",
+          `${RESOLV_CONF.replace("ndots:5", "ndots:1")}options timeout:1 attempts:1\n`,
+        );
+        expect(await calls("gethostbyname only.half")).toContain("name only.half.corp.example type 2");
+        expect(new Set(asked.map(({ name }) => name)).size).toBe(1 + DOMAINS.length);
+      },
+    );
 
     it("is not walked for a name with dots enough, while that exists", async () => {
       const { asked } = await startAll();
