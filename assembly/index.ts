@@ -2,13 +2,14 @@
 
 export { adopt } from "./adopt";
 export { extend, isInReach, settle } from "./expiry";
-export { COOKIE, IMAGE, MESSAGE, QUERY, QUESTION, RECORD, SETUP } from "./memory";
+export { COOKIE, IMAGE, MESSAGE, PLAIN, QUERY, QUESTION, RECORD, SETUP } from "./memory";
 export { rcode, read, zoneBytes } from "./message";
 export { hasOpt, serverCookieBytes } from "./opt";
 export { makeBare, seal } from "./record";
 export {
   create,
   evictedCount,
+  evictedHits,
   find,
   hitsOf,
   imageBytes,

@@ -59,6 +59,7 @@ const SIDE_HITS: usize = 8;
 export let setCount: u32 = 0;
 export let usedCount: u32 = 0; // slots in use, expired ones too
 export let evictedCount: u32 = 0; // fresh records that gave way
+export let evictedHits: i32 = -1; // of the record in PLAIN that gave way to the one last inserted, -1 where none did
 
 let seedA: u64 = 0;
 let seedB: u64 = 0;
@@ -125,9 +126,11 @@ export function find(type: u32, nowMs: f64): u32 {
  * Puts the settled record in RECORD into its set: over the same question, else into an empty slot, else over the record that
  * expired first, else over the first that has had no hit since the hand came by. A record that is too long for a slot is
  * left out. RECORD is sealed as it is given out, without the nonce, which is 64 bits that nobody can foresee, and not 0.
+ * What gave way to it is in PLAIN, sealed too.
  */
 export function insert(nowMs: f64, nonceLow: u32, nonceHigh: u32): u32 {
   const length = <u32>load<u16>(RECORD, RECORD_LENGTH);
+  evictedHits = -1;
   if (length > <u32>SLOT_BYTES) return 0;
   const name = RECORD + RECORD_NAMES;
   const nameBytes = <u32>load<u8>(name) + 1;
@@ -135,10 +138,11 @@ export function insert(nowMs: f64, nonceLow: u32, nonceHigh: u32): u32 {
   let way = look(QUESTION, load<u16>(RECORD, RECORD_TYPE));
   if (way < 0) {
     way = choose(foundSet, nowMs);
+    if (load<u64>(tagAt(foundSet, way)) == 0) usedCount++;
+    else evict(way);
     store<u8>(sideOf(foundSet), <u8>(marksOf(sideOf(foundSet)) & ~(1 << way)), SIDE_MARKS);
   }
   const slot = slotAt(foundSet, way);
-  if (load<u64>(tagAt(foundSet, way)) == 0) usedCount++;
   put(slot, nonceLow, nonceHigh);
   store<u64>(tagAt(foundSet, way), foundHash);
   store<u16>(hitsAt(sideOf(foundSet), way), 0);
@@ -234,6 +238,12 @@ function put(slot: usize, nonceLow: u32, nonceHigh: u32): void {
   copyMasked(slot, RECORD, length, nonce);
   memory.fill(slot + length, 0, SLOT_BYTES - length);
   store<u64>(slot, checksum(slot, length), RECORD_CHECKSUM);
+}
+
+function evict(way: u32): void {
+  unmask(slotAt(foundSet, way), PLAIN);
+  store<u64>(PLAIN, checksum(PLAIN, <u32>load<u16>(PLAIN, RECORD_LENGTH)), RECORD_CHECKSUM);
+  evictedHits = load<u16>(hitsAt(sideOf(foundSet), way));
 }
 
 /** Copies the record in PLAIN, of this slot, to RECORD, sealed. */

@@ -1,5 +1,10 @@
-// The cache: what is known of a question, and until when. The table in Wasm holds what fits a slot; the few longer records
-// (some thirty addresses of IPv6 and more) are kept here beside it. A question is in one of the two.
+// The cache: what is known of a question, and until when. The table in Wasm holds what fits a slot. Beside it are the few
+// longer records (some thirty addresses of IPv6 and more), and what has given way to others in the table. A question is in one
+// of the three.
+//
+// A set of the table is full with eight entries, and its seeds can be read by all: whoever wants a name to give way chooses
+// names that fall into its set. Kept beside it costs its users a trip over the socket, and not a question to upstreams, until
+// more names than are kept have given way between two of its lookups.
 
 import {
   EPOCH_BYTES,
@@ -9,13 +14,17 @@ import {
   OUTCOME_NO_DATA,
   OUTCOME_NO_NAME,
   RECORD_BYTES_MAX,
+  RECORD_EXPIRES_AT_MS,
   RECORD_HEADER_BYTES,
   RECORD_LENGTH,
+  RECORD_NONCE,
+  RECORD_OUTCOME,
   SET_BYTES,
   SLOT_BYTES,
   TAG_LINE_BYTES,
   WAYS,
 } from "../assembly/layout.ts";
+import { createEvicted } from "./evicted.ts";
 import {
   copyRecord,
   expiresAtMsOf,
@@ -56,6 +65,7 @@ export interface CacheStats {
   readonly longEntries: number;
   readonly longBytes: number;
   readonly evicted: number; // fresh records that gave way to others
+  readonly evictedEntries: number; // kept beside the table
 }
 
 export interface Cache {
@@ -93,10 +103,12 @@ export interface Cache {
 const KEPT_FOR_NOTHING = { minTtlSeconds: 0, maxTtlSeconds: 0, maxNegativeTtlSeconds: 0 };
 const LONG_ENTRIES_MAX = 1024;
 const LONG_BYTES_MAX = 8 * 1024 * 1024;
+const EVICTED_MAX = 16_384; // 8 MiB
 
 /** @param publish is told of the slot of the table that has changed; 0 where none has */
 export function createCache(wasm: Wasm, publish: (slotOffset: number) => void): Cache {
   const long = longRecords();
+  const evicted = createEvicted(EVICTED_MAX);
 
   function ask(question: Question): void {
     const bytes = wasm.question.write(question.name, 1, "latin1");
@@ -108,17 +120,43 @@ export function createCache(wasm: Wasm, publish: (slotOffset: number) => void): 
     ask(question);
     const slot = wasm.peek(question.type);
     if (slot !== 0) return slot;
-    const record = long.peek(question);
+    const record = long.peek(question) ?? evicted.peek(question);
     if (record === undefined) return undefined;
     wasm.record.set(record);
     return 0;
+  }
+
+  /** Puts wasm.record into the table, and beside it what gives way to it there, unless that is over for good. */
+  function insert(question: Question, nowMs: number): number {
+    const slot = wasm.insert(nowMs);
+    publish(slot);
+    long.remove(question);
+    evicted.remove(question);
+    const hits = wasm.evictedHits();
+    if (hits !== undefined) keepEvicted(wasm.evicted, hits, nowMs);
+    return slot;
+  }
+
+  function keepEvicted(record: Buffer, hits: number, nowMs: number): void {
+    const isFresh = Number(record.readBigUInt64LE(RECORD_EXPIRES_AT_MS)) > nowMs;
+    if (isFresh || record[RECORD_OUTCOME] === OUTCOME_DATA) evicted.insert(record, hits);
+  }
+
+  /** One that gave way, and is asked for all the same. */
+  function takeBack(question: Question, nowMs: number): Hit | undefined {
+    const hit = evicted.take(question, nowMs);
+    if (hit === undefined) return undefined;
+    wasm.record.set(hit.record);
+    const slot = insert(question, nowMs);
+    wasm.use(slot, wasm.image.readUInt16LE(slot + RECORD_NONCE), hit.hits);
+    return hit;
   }
 
   return {
     find(question, nowMs) {
       ask(question);
       const slot = wasm.find(question.type, nowMs);
-      if (slot === 0) return long.find(question, nowMs);
+      if (slot === 0) return long.find(question, nowMs) ?? takeBack(question, nowMs);
       return { record: copyRecord(wasm.record), hits: wasm.hitsOf(slot) };
     },
 
@@ -132,7 +170,7 @@ export function createCache(wasm: Wasm, publish: (slotOffset: number) => void): 
         refreshAtMs: refreshAtMsOf(wasm.record),
         question() {
           wasm.open(at);
-          return { name: namesOf(wasm.record)[0] as string, type: typeOf(wasm.record) };
+          return questionOf(wasm.record);
         },
       };
     },
@@ -145,10 +183,9 @@ export function createCache(wasm: Wasm, publish: (slotOffset: number) => void): 
       const outcome = outcomeOf(record);
       const mayKeep = outcome === OUTCOME_DATA || outcome === OUTCOME_NO_DATA || outcome === OUTCOME_NO_NAME;
       const isKept = mayKeep && ttlOf(wasm.record) > 0;
-      const question = { name: namesOf(record)[0] as string, type: typeOf(record) };
+      const question = questionOf(record);
       if (isKept && record.length <= SLOT_BYTES) {
-        publish(wasm.insert(nowMs));
-        long.remove(question);
+        insert(question, nowMs);
         return copyRecord(wasm.record);
       }
       wasm.seal();
@@ -157,6 +194,7 @@ export function createCache(wasm: Wasm, publish: (slotOffset: number) => void): 
         ask(question);
         publish(wasm.remove(question.type)); // also where nothing takes its place: it is known to be over
         long.remove(question);
+        evicted.remove(question);
       }
       if (isKept) long.insert(question, sealed.slice());
       return sealed;
@@ -186,6 +224,7 @@ export function createCache(wasm: Wasm, publish: (slotOffset: number) => void): 
       if (slot === 0) {
         wasm.seal();
         long.rewrite(question, copyRecord(wasm.record));
+        evicted.rewrite(question, copyRecord(wasm.record));
       } else {
         wasm.rewrite(slot);
         publish(slot);
@@ -202,15 +241,23 @@ export function createCache(wasm: Wasm, publish: (slotOffset: number) => void): 
       return copyRecord(wasm.record);
     },
 
-    forgetLong: long.clear,
+    forgetLong() {
+      long.clear();
+      evicted.clear();
+    },
 
     stats: () => ({
       entries: wasm.usedCount(),
       longEntries: long.count(),
       longBytes: long.bytes(),
       evicted: wasm.evictedCount(),
+      evictedEntries: evicted.count(),
     }),
   };
+}
+
+function questionOf(record: Uint8Array): Question {
+  return { name: namesOf(record)[0] as string, type: typeOf(record) };
 }
 
 function slotOffset(slot: number): number {

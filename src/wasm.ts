@@ -26,6 +26,7 @@ import {
   SERVERS_MAX,
   SET_BYTES,
   SIDE_BYTES,
+  SLOT_BYTES,
   UPSTREAMS_BYTES_MAX,
   WAYS,
 } from "../assembly/layout.ts";
@@ -106,9 +107,13 @@ export interface Wasm extends Functions {
   zoneBytes(): number;
   usedCount(): number;
   evictedCount(): number;
+  /** The record that gave way to the one last inserted, sealed, … */
+  readonly evicted: Buffer;
+  /** … and its hits; undefined where none did. */
+  evictedHits(): number | undefined;
 }
 
-type Region = "COOKIE" | "IMAGE" | "MESSAGE" | "QUERY" | "QUESTION" | "RECORD" | "SETUP";
+type Region = "COOKIE" | "IMAGE" | "MESSAGE" | "PLAIN" | "QUERY" | "QUESTION" | "RECORD" | "SETUP";
 type Exports = Omit<Functions, "insert" | "rewrite"> & {
   insert(nowMs: number, nonceLow: number, nonceHigh: number): number;
   rewrite(slotOffset: number, nonceLow: number, nonceHigh: number): void;
@@ -116,7 +121,7 @@ type Exports = Omit<Functions, "insert" | "rewrite"> & {
   settle(nowMs: number, usualMs: number, minSeconds: number, maxSeconds: number, maxNegativeSeconds: number): void;
   imageBytes(): number;
 } & Record<
-    Region | "serverCookieBytes" | "rcode" | "zoneBytes" | "hasOpt" | "usedCount" | "evictedCount",
+    Region | "serverCookieBytes" | "rcode" | "zoneBytes" | "hasOpt" | "usedCount" | "evictedCount" | "evictedHits",
     WebAssembly.Global
   >;
 
@@ -188,6 +193,8 @@ export function loadWasm(options: TableOptions, path = besideBundle()): Wasm {
     zoneBytes: () => exports.zoneBytes.value,
     usedCount: () => exports.usedCount.value,
     evictedCount: () => exports.evictedCount.value >>> 0,
+    evicted: region("PLAIN", SLOT_BYTES),
+    evictedHits: () => (exports.evictedHits.value < 0 ? undefined : exports.evictedHits.value),
   };
 }
 

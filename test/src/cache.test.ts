@@ -30,8 +30,14 @@ function cacheOf(options: Partial<TableOptions> = {}) {
     wasm,
     keepNew: (parts: RecordParts, nowMs = 0, usualMs = 0) => cache.keep(makeRecord(parts), nowMs, usualMs),
     ask: (name: string, nowMs = 0, type = A) => cache.find({ name, type }, nowMs)?.record,
+    isInTable: (name: string) => isInTable(wasm, name),
     hits: (name: string) => cache.find({ name, type: A }, 0)?.hits,
   };
+}
+
+function isInTable(wasm: ReturnType<typeof debugWasm>, name: string): boolean {
+  wasm.question[0] = wasm.question.write(name, 1, "latin1");
+  return wasm.peek(A) !== 0;
 }
 
 function nonceOf(record: Uint8Array): bigint {
@@ -42,6 +48,7 @@ function isSealed(record: Uint8Array): boolean {
   return Buffer.from(record).readBigUInt64LE(layout.RECORD_CHECKSUM) === checksumOf(record);
 }
 
+const NONE_EVICTED = { evicted: 0, evictedEntries: 0 };
 const many = (count: number) => Array.from({ length: count }, (_, i) => address(i));
 
 describe("the cache", () => {
@@ -352,12 +359,12 @@ describe("stale", () => {
   });
 
   test("records are the first to give way until they are given out", () => {
-    const { cache, keepNew } = cacheOf({ entries: 8 });
+    const { cache, keepNew, isInTable } = cacheOf({ entries: 8 });
     for (let i = 0; i < 8; i++) keepNew({ name: `n${i}`, ttl: i === 3 || i === 5 ? 10 + i : 600, data: some });
     cache.serveStale({ name: "n3", type: A }, 20_000, 86_400);
     expect(cache.mayServeStale({ name: "n5", type: A }, 20_000, 86_400)).toBe(true);
     keepNew({ name: "new", data: some }, 20_000);
-    const left = Array.from({ length: 8 }, (_, i) => cache.mayServeStale({ name: `n${i}`, type: A }, 20_000, 86_400));
+    const left = Array.from({ length: 8 }, (_, i) => isInTable(`n${i}`));
     expect(left.indexOf(false)).toBe(5);
     expect(cache.stats().evicted).toBe(0);
   });
@@ -445,7 +452,7 @@ describe("hits that readers of the published table tell of", () => {
 
   test("keep the entry when others give way, as long as there are any", () => {
     const wasm = debugWasm({ entries: 8 });
-    const { keep, use, find } = createCache(wasm, () => undefined);
+    const { keep, use } = createCache(wasm, () => undefined);
     const put = (name: string) => void keep(makeRecord({ name, data: some }), 0, 0);
     for (let i = 0; i < 8; i++) put(`n${i}`);
     for (const [slot, hits] of [1, 1, 0, 1, 1, 1, 1, 1].entries()) {
@@ -453,8 +460,8 @@ describe("hits that readers of the published table tell of", () => {
       use(slot, wasm.image.readUInt16LE(at + layout.RECORD_NONCE), hits);
     }
     put("new");
-    expect(find({ name: "n2", type: A }, 0)).toBeUndefined();
-    expect(find({ name: "n0", type: A }, 0)).toBeDefined();
+    expect(isInTable(wasm, "n2")).toBe(false);
+    expect(isInTable(wasm, "n0")).toBe(true);
   });
 
   test("are ignored where the slot is empty, holds another record, or does not exist", () => {
@@ -501,7 +508,7 @@ describe("a record that does not fit a slot", () => {
     expect(addressesOf(ask("a.example", 10_999) as Uint8Array).length).toBe(500);
     expect(ask("a.example", 11_000)).toBeUndefined();
     expect(ask("a.example", 2000, layout.TYPE_AAAA)).toBeUndefined();
-    expect(stats()).toEqual({ entries: 0, longEntries: 1, longBytes: kept.length, evicted: 0 });
+    expect(stats()).toEqual({ entries: 0, longEntries: 1, longBytes: kept.length, ...NONE_EVICTED });
     wasm.check();
   });
 
@@ -568,5 +575,86 @@ describe("reading records", () => {
   test("gives the names of PTR", () => {
     const record = makeRecord({ name: "1.in-addr.arpa", type: layout.TYPE_PTR, data: ["a.example", "b.example"] });
     expect(addressesOf(record)).toEqual(["a.example", "b.example"]);
+  });
+});
+
+describe("a record that has given way to others in the table", () => {
+  /** Names that all fall into the set of this one, as anybody finds them: the table's seeds can be read. */
+  function namesakes(victim: string, count: number): string[] {
+    const { wasm, keepNew } = cacheOf({ entries: 4096 });
+    const setOf = (name: string) => {
+      keepNew({ name, data: some });
+      wasm.question[0] = wasm.question.write(name, 1, "latin1");
+      return Math.floor((wasm.peek(A) - layout.HEADER_BYTES) / layout.SET_BYTES);
+    };
+    const found: string[] = [];
+    for (let i = 0, set = setOf(victim); found.length < count; i++) {
+      const name = `n${i}.attack.example`;
+      if (setOf(name) === set) found.push(name);
+    }
+    return found;
+  }
+
+  test("is still known, whoever has chosen their names, and however often", () => {
+    const { keepNew, ask, isInTable, wasm } = cacheOf({ entries: 4096 });
+    const kept = keepNew({ name: "bank.example", ttl: 300, data: some });
+    const others = namesakes("bank.example", 24);
+    let timesEvicted = 0;
+    for (let round = 0; round < 20; round++) {
+      for (const name of others) if (ask(name) === undefined) keepNew({ name, ttl: 300, data: some });
+      if (!isInTable("bank.example")) timesEvicted++;
+      expect(ask("bank.example")).toEqual(kept);
+      expect(isInTable("bank.example")).toBe(true);
+    }
+    expect(timesEvicted).toBe(20);
+    wasm.check();
+  });
+
+  test("keeps its hits there and back, and is one entry", () => {
+    const { keepNew, hits, ask, stats } = cacheOf({ entries: 8 });
+    for (let i = 0; i < 8; i++) keepNew({ name: `n${i}`, data: some });
+    expect([hits("n0"), hits("n0")]).toEqual([1, 2]);
+    for (let i = 1; i < 8; i++) ask(`n${i}`);
+    for (let i = 8; i < 16; i++) keepNew({ name: `n${i}`, data: some });
+    expect(stats()).toMatchObject({ entries: 8, evicted: 8, evictedEntries: 8 });
+    expect([hits("n0"), hits("n0")]).toEqual([3, 4]);
+    expect(stats()).toMatchObject({ entries: 8, evictedEntries: 8 });
+  });
+
+  test("ends with its ttl, goes on past it where that is allowed, and not where it is a denial", () => {
+    const { cache, keepNew, ask, isInTable } = cacheOf({ entries: 8 });
+    keepNew({ name: "a.example", ttl: 10, data: some });
+    keepNew({ name: "b.example", ttl: 10, outcome: layout.OUTCOME_NO_NAME });
+    for (let i = 0; i < 8; i++) keepNew({ name: `n${i}`, ttl: 300, data: some }, 11_000);
+    expect([isInTable("a.example"), ask("a.example", 11_000)]).toEqual([false, undefined]);
+    const stale = cache.serveStale({ name: "a.example", type: A }, 11_000, 3600) as Uint8Array;
+    expect([addressesOf(stale), expiresAtMsOf(stale)]).toEqual([["10.0.0.1", "10.0.0.2"], 41_000]);
+    expect(isSealed(stale)).toBe(true);
+    expect(ask("a.example", 40_999)).toEqual(stale);
+    expect(cache.stats().evictedEntries).toBe(1); // what gave way to it
+    expect(ask("b.example", 11_000)).toBeUndefined();
+  });
+
+  test.each([
+    ["another answer", { data: [address(9)] }, ["10.0.0.9"]],
+    ["a longer one", { data: many(200) }, many(200).map((each) => each.join("."))],
+    ["a denial", { outcome: layout.OUTCOME_NO_NAME }, []],
+    ["one that is not kept", { ttl: 0, data: some }, undefined],
+  ])("is over with %s", (_what, parts, wanted) => {
+    const { keepNew, ask } = cacheOf({ entries: 8 });
+    for (let i = 0; i < 9; i++) keepNew({ name: `n${i}`, data: some });
+    keepNew({ name: "n0", ...parts });
+    for (let i = 9; i < 18; i++) keepNew({ name: `n${i}`, data: some });
+    const found = ask("n0");
+    expect(found && addressesOf(found)).toEqual(wanted);
+  });
+
+  test("is forgotten with the others beside the table, and above 16,384 of them the oldest are", () => {
+    const { cache, keepNew, ask } = cacheOf({ entries: 8 });
+    for (let i = 0; i < 16_384 + 9; i++) keepNew({ name: `n${i}`, data: some });
+    expect(cache.stats()).toMatchObject({ entries: 8, evictedEntries: 16_384 });
+    expect([ask("n0"), ask("n1") !== undefined]).toEqual([undefined, true]);
+    cache.forgetLong();
+    expect([ask("n2"), cache.stats().evictedEntries]).toEqual([undefined, 0]);
   });
 });
