@@ -230,7 +230,6 @@ export function createAsk(options: AskOptions): Ask {
             denial ??= { record: ending.record, by: server };
             failed.set(server, { failed: "its denial does not count", why: "said" });
             wheel.after(BESIDE_WAIT_MS, lookAtDenial);
-            wheel.after(LIST_WAIT_MS, lookAtDenial);
             if (waitedFor === server) next();
           }
         } else {
@@ -245,20 +244,13 @@ export function createAsk(options: AskOptions): Ask {
         if (isAlone || counts(denial.by)) finish(denial);
       }
 
-      /** Those before it in the list have failed, or been silent for long enough. */
+      /** Those before it in the list have failed, or are known to be silent. */
       function counts(server: Server): boolean {
-        if (!isList) return true;
-        if (server === beside) return true;
-        return (
-          servers.slice(0, servers.indexOf(server)).every((before) => isSilent(before, LIST_WAIT_MS)) &&
-          (beside === undefined || isSilent(beside, BESIDE_WAIT_MS))
-        );
-      }
-
-      function isSilent(server: Server, forMs: number): boolean {
-        const sentAtMs = attempts.get(server)?.firstSentAtMs ?? startMs;
+        if (!isList || server === beside) return true;
         const now = nowMs();
-        return failed.has(server) || (now - sentAtMs >= forMs && !server.health.isLiving(sentAtMs, now));
+        const isGivenUp = (before: Server) => failed.has(before) || before.health.isDead(now);
+        const isStillSilent = beside === undefined || failed.has(beside) || now - startMs >= BESIDE_WAIT_MS;
+        return isStillSilent && servers.slice(0, servers.indexOf(server)).every(isGivenUp);
       }
 
       function fail(): void {

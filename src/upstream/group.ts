@@ -48,6 +48,7 @@ export interface GroupOptions {
 }
 
 const DOWN_MS = 5000; // after the last question: then nobody knows
+const OTHER_MS = 5000; // what was dead for so long may be another server by now
 const FASTER_TIMES = 2; // or the servers would change places all the time
 const FASTER_MS = 2;
 
@@ -59,7 +60,7 @@ export function createGroup(options: GroupOptions): Group {
   let rotation = 0;
   const usual = createUsual();
   let generation = 0;
-  const dead = new Set<Server>(); // as far as the log has said
+  const dead = new Map<Server, number>(); // since when, as far as the log has said
   const gate = createGate(areAllDead, wheel);
 
   function createAskOf(listing: Listing | undefined): Ask {
@@ -132,11 +133,12 @@ export function createGroup(options: GroupOptions): Group {
     const now = nowMs();
     for (const server of servers) {
       if (server.health.isDead(now)) {
-        if (!dead.has(server)) log.upstreamSilent(server.text);
-        dead.add(server);
+        if (dead.has(server)) continue;
+        dead.set(server, now);
+        log.upstreamSilent(server.text);
       } else if (dead.has(server) && server.health.silentSinceMs() === undefined) {
+        if (now - (dead.get(server) as number) >= OTHER_MS) server.dialect.forget();
         dead.delete(server);
-        server.dialect.forget();
         log.upstreamBack(server.text);
       }
     }

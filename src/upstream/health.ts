@@ -142,7 +142,7 @@ export function createHealth(nowMs: number): Health {
       return isSilentFor(DEAD_AFTER_MS, now) && signs >= DEAD_AFTER_SIGNS;
     },
     isLiving(sinceMs, now) {
-      return repliedAtMs >= sinceMs || (longestMs >= SLOW_MS && !isSilentFor(2 * longestMs, now));
+      return repliedAtMs > sinceMs || (longestMs >= SLOW_MS && !isSilentFor(2 * longestMs, now));
     },
     isDue: (now) => now >= dueAtMs || (probeMs === 0 && isAside(now)),
     isDeafToProbes: () => !hasAnsweredProbes && probesInVain > 1,
