@@ -1,8 +1,9 @@
 /* Times one libc call by looking names up with it, and checks every answer. Arguments are FIELD=VALUE, see `read_job`.
  * The names are LABEL NUMBER.SUFFIX; benchUpstream.ts has the same rule for their addresses: `n` has one per family,
- * `m` has four, `o` has one of IPv4 and none of IPv6; IPv4 is 10.x.y.z with x.y.z = NUMBER and up, IPv6 is 2001:db8:: and the same four bytes.
- * Prints one line: calls in a sample, lookups, calls per second of all processes, ns per call: median, p90, p99.
- * A wrong answer ends it with 1. Not timed: making the names. Timed: looking at the addresses, as any caller does. */
+ * `m` has four, `o` has one of IPv4 and none of IPv6; IPv4 is 10.x.y.z with x.y.z = NUMBER and up, IPv6 is 2001:db8::
+ * and the same four bytes. Prints one line: calls in a sample, lookups, calls per second of all processes, ns per call:
+ * median, p90, p99. A wrong answer ends it with 1. Not timed: making the names. Timed: looking at the addresses, as any
+ * caller does. */
 #define _GNU_SOURCE 1
 #include <arpa/inet.h>
 #include <fcntl.h>
