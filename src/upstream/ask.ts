@@ -71,6 +71,7 @@ export function createAsk(options: AskOptions): Ask {
       const servers = order();
       const attempts = new Map<Server, Attempt>();
       const failed = new Map<Server, Failed>();
+      const askedAsLibc = new Set<Server>();
       let turns = 0; // servers that have been waited for, again where they were again
       let waitedFor: Server | undefined;
       let denial: { readonly record: Uint8Array; readonly by: Server } | undefined; // that does not count yet
@@ -151,10 +152,11 @@ export function createAsk(options: AskOptions): Ask {
         return !servers.some(isLeft);
       }
 
-      /** Where all have failed, what failed with EDNS is asked once more without. */
+      /** Where all have failed, those that may say something else the next time are asked once more, as libc would. */
       function askAsLibc(): boolean {
-        const server = servers.find((each) => failed.get(each)?.isOurWay);
+        const server = servers.find((each) => failed.get(each)?.mayChange && !askedAsLibc.has(each));
         if (server === undefined) return false;
+        askedAsLibc.add(server);
         failed.delete(server);
         attempts.delete(server);
         waitedFor = server;
@@ -228,7 +230,7 @@ export function createAsk(options: AskOptions): Ask {
           if (!isDenial(ending.record) || counts(server)) finish(ending);
           else {
             denial ??= { record: ending.record, by: server };
-            failed.set(server, { failed: "its denial does not count", why: "said" });
+            failed.set(server, { failed: "its denial does not count", why: "unanswered" });
             wheel.after(BESIDE_WAIT_MS, lookAtDenial);
             if (waitedFor === server) next();
           }
@@ -253,13 +255,20 @@ export function createAsk(options: AskOptions): Ask {
         return isStillSilent && servers.slice(0, servers.indexOf(server)).every(isGivenUp);
       }
 
+      /** One before it in the list, which libc would still wait for. */
+      function mayKnowBetter(than: Server): boolean {
+        const now = nowMs();
+        const before = isList ? servers.slice(0, servers.indexOf(than)) : [];
+        return before.some((server) => !failed.has(server) && server.health.isLiving(startMs, now));
+      }
+
       function fail(): void {
         for (const { server, underway, isOver } of attempts.values()) {
           const inHand = isOver ? undefined : underway?.inHand();
           if (inHand !== undefined && "record" in inHand) denial ??= { record: inHand.record, by: server };
           else if (inHand !== undefined) failed.set(server, inHand);
         }
-        if (denial !== undefined) {
+        if (denial !== undefined && !mayKnowBetter(denial.by)) {
           finish(denial);
           return;
         }
@@ -272,9 +281,8 @@ export function createAsk(options: AskOptions): Ask {
         if (whys.includes("said")) return "said";
         if (whys.includes("lack")) return "lack";
         const now = nowMs();
-        return servers.some((server) => !failed.has(server) && server.health.isLiving(startMs, now))
-          ? "unanswered"
-          : "silent";
+        const isThere = (server: Server) => !failed.has(server) && server.health.isLiving(startMs, now);
+        return whys.includes("unanswered") || servers.some(isThere) ? "unanswered" : "silent";
       }
 
       function finish(asked: Asked): void {

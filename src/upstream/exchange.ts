@@ -7,6 +7,7 @@ import type { Counters } from "../counters.ts";
 import type { Log } from "../log.ts";
 import type { Query, Reply } from "../message.ts";
 import { chainCountOf, outcomeOf } from "../record.ts";
+import type { Why } from "./ask.ts";
 import type { Because, Form } from "./dialect.ts";
 import { isTcp, nextRung, QUERIES_PER_WAY_MAX, type Rung, type Sign } from "./ladder.ts";
 import { buildQuery } from "./query.ts";
@@ -14,14 +15,13 @@ import type { Server } from "./server.ts";
 import { OwnLackError } from "./transport.ts";
 import { FloodError } from "./udp.ts";
 
-/** `silent`: nobody is there; `lack`: this machine has not let the question out. */
 export type Ending =
   | { readonly record: Uint8Array }
   | {
       readonly failed: string;
-      readonly why: "said" | "silent" | "lack";
-      /** It speaks EDNS and has failed with it: libc's way of asking may still bring something. */
-      readonly isOurWay?: boolean;
+      readonly why: Why;
+      /** SERVFAIL and such: the next query may bring something. */
+      readonly mayChange?: boolean;
     };
 
 export interface Listener {
@@ -211,8 +211,7 @@ export function createExchange({ readReply, counters, log }: ExchangeOptions): E
         dialect.replied(step.rung, step.form, isNoEdns);
         const failed = reply.verdict === "failure" ? reply.why : reply.verdict;
         if (reply.verdict === "failure" && reply.rcode === 0) fail(failed);
-        else if (reply.verdict === "failure" && reply.hasOpt && step.form.ednsBytes !== undefined)
-          end(inHand ?? { failed, why: "said", isOurWay: true });
+        else if (reply.verdict === "failure" && reply.hasOpt && step.form.ednsBytes !== undefined) fail(failed, true);
         else dislike(step, failed, isNoEdns ? "no-edns" : "disliked");
       }
     }
@@ -230,16 +229,16 @@ export function createExchange({ readReply, counters, log }: ExchangeOptions): E
     /** Asked as libc asks it counts. */
     function dislike(step: Step, failed: string, because: Because): void {
       if (step.form.ednsBytes === undefined && !step.form.mixedCase) {
-        fail(failed);
+        fail(failed, true);
         return;
       }
-      inHand = { failed, why: "said" };
       rung = step.rung;
       proceed(descend("disliked", because, step.form));
     }
 
-    function fail(failed: string): void {
-      end(inHand ?? { failed, why: "said" });
+    function fail(failed: string, mayChange = false): void {
+      // What has been truncated was an answer: TCP may bring it to libc.
+      end(inHand ?? { failed, why: isTruncated ? "unanswered" : "said", mayChange: mayChange && steps.length === 1 });
     }
 
     /** Silence begins anew, or this was all there is. */
@@ -247,7 +246,7 @@ export function createExchange({ readReply, counters, log }: ExchangeOptions): E
       if (hasGone) listener.goesOn();
       else if (steps.some(({ isOver }) => !isOver)) return;
       else if (inHand !== undefined) end(inHand);
-      else end({ failed: isTruncated ? "truncated" : "no reply that can be trusted", why: "said" });
+      else end({ failed: isTruncated ? "truncated" : "no reply that counts", why: "unanswered" });
     }
 
     function take(record: Uint8Array, zoneBytes: number, step: Step, now: number): void {

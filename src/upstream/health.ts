@@ -26,7 +26,7 @@ export interface Health {
   isAside(nowMs: number): boolean;
   /** Silent for long, to several names or probes. */
   isDead(nowMs: number): boolean;
-  /** Whether it has replied since then, or has taken longer before than it is silent now. */
+  /** Whether it has replied since then, or may only be slow: it was so before, or nothing is known of it yet. */
   isLiving(sinceMs: number, nowMs: number): boolean;
   /** Whether it is time for a probe: it is silent, or nobody has asked it for long. */
   isDue(nowMs: number): boolean;
@@ -47,6 +47,7 @@ const DEAD_AFTER_MS = 1800; // as long as a question is waited for before an old
 const DEAD_AFTER_SIGNS = 3; // names and probes; a probe counts for two where it has been answered before
 const KEPT_BACK_MANY = 8; // more than chance keeps back in a row
 const CLOSED_AFTER_MS = 50; // refused again, after a wait
+const SLOWEST_MS = 6000; // that servers take for what they do not know yet, where nobody has seen them dead
 const SLOW_MS = 1500; // a server that has taken so long for a reply is not dead for being late
 const BACK_OFF_MAX = 8;
 const MEASURE_EVERY_MS = 30_000;
@@ -142,7 +143,9 @@ export function createHealth(nowMs: number): Health {
       return isSilentFor(DEAD_AFTER_MS, now) && signs >= DEAD_AFTER_SIGNS;
     },
     isLiving(sinceMs, now) {
-      return repliedAtMs > sinceMs || (longestMs >= SLOW_MS && !isSilentFor(2 * longestMs, now));
+      if (repliedAtMs > sinceMs) return true;
+      const patienceMs = smoothMs === undefined ? SLOWEST_MS : longestMs >= SLOW_MS ? 2 * longestMs : 0;
+      return refusedSinceMs === undefined && patienceMs > 0 && !isSilentFor(patienceMs, now);
     },
     isDue: (now) => now >= dueAtMs || (probeMs === 0 && isAside(now)),
     isDeafToProbes: () => !hasAnsweredProbes && probesInVain > 1,
