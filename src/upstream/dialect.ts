@@ -105,7 +105,7 @@ export function createDialect(): Dialect {
       const isPlain = rung === "plain" || rung === "plain-tcp";
       const isSmall = rung === "small" || (rung === "full" && smallReplies.holds(nowMs));
       const isEdns = !isPlain && !noEdns.holds(nowMs);
-      const mayHaveCookie = isEdns && (!isSmall || hasServerCookie);
+      const mayHaveCookie = isEdns && (hasServerCookie || !(isSmall || isTcp(rung)));
       return {
         ednsBytes: isEdns ? (isSmall ? SMALL_BYTES : LARGE_BYTES) : undefined,
         cookie: mayHaveCookie ? cookie : undefined,

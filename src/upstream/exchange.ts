@@ -211,7 +211,7 @@ export function createExchange({ readReply, counters, log }: ExchangeOptions): E
         dialect.replied(step.rung, step.form, isNoEdns);
         const failed = reply.verdict === "failure" ? reply.why : reply.verdict;
         if (reply.verdict === "failure" && reply.rcode === 0) fail(failed);
-        else if (reply.verdict === "failure" && reply.hasOpt && step.form.ednsBytes !== undefined) fail(failed, true);
+        else if (reply.verdict === "failure" && reply.hasOpt && steps.length === 1) fail(failed, true);
         else dislike(step, failed, isNoEdns ? "no-edns" : "disliked");
       }
     }
@@ -238,7 +238,9 @@ export function createExchange({ readReply, counters, log }: ExchangeOptions): E
 
     function fail(failed: string, mayChange = false): void {
       // What has been truncated was an answer: TCP may bring it to libc.
-      end(inHand ?? { failed, why: isTruncated ? "unanswered" : "said", mayChange: mayChange && steps.length === 1 });
+      // Who answers others, and refuses this one, may have too much to do.
+      const isForNow = isTruncated || (failed === "REFUSED" && health.hasAnswered(nowMs()));
+      end(inHand ?? { failed, why: isForNow ? "unanswered" : "said", mayChange: mayChange && steps.length === 1 });
     }
 
     /** Silence begins anew, or this was all there is. */
@@ -255,7 +257,10 @@ export function createExchange({ readReply, counters, log }: ExchangeOptions): E
       const outcome = outcomeOf(record);
       const isDenial = (outcome === OUTCOME_NO_NAME || outcome === OUTCOME_NO_DATA) && chainCountOf(record) === 0;
       const zone = zoneBytes > 1 ? question.name.slice(-(zoneBytes - 2)) : zoneBytes === 1 ? "" : undefined;
-      if (outcome === OUTCOME_DATA) dialect.answered(from, form, question.name);
+      if (outcome === OUTCOME_DATA) {
+        dialect.answered(from, form, question.name);
+        health.answered(now);
+      }
       if (isDenial) {
         const isPlain = form.ednsBytes === undefined && !form.mixedCase;
         if (!isPlain && !dialect.denies(form, question.name, zone)) {

@@ -10,6 +10,10 @@ export interface Health {
   answeredProbe(): void;
   /** Something came from it, whatever it says; `sentAtMs` is when that was asked for, undefined where that tells no time. */
   replied(sentAtMs: number | undefined, nowMs: number): void;
+  /** It has given data. */
+  answered(nowMs: number): void;
+  /** It has done so in the last seconds. */
+  hasAnswered(nowMs: number): boolean;
   /** A query that was sent then has been waited for in vain: all are waited for longer where nothing else came either. */
   waited(sentAtMs: number, nowMs: number): void;
   /** It cannot be reached: nobody listens, no route, not the right certificate. True where that is news. */
@@ -49,6 +53,7 @@ const KEPT_BACK_MANY = 8; // more than chance keeps back in a row
 const CLOSED_AFTER_MS = 50; // refused again, after a wait
 const SLOWEST_MS = 6000; // that servers take for what they do not know yet, where nobody has seen them dead
 const SLOW_MS = 1500; // a server that has taken so long for a reply is not dead for being late
+const ANSWERED_MS = 10_000;
 const BACK_OFF_MAX = 8;
 const MEASURE_EVERY_MS = 30_000;
 const PROBE_FIRST_MS = 1000; // doubled each time, up to MEASURE_EVERY_MS
@@ -60,6 +65,7 @@ export function createHealth(nowMs: number): Health {
   let backOff = 1;
   let backedOffAtMs = 0;
   let repliedAtMs = Number.NEGATIVE_INFINITY;
+  let answeredAtMs = Number.NEGATIVE_INFINITY;
   let silentSinceMs: number | undefined;
   const namesInVain = new Set<string>();
   let probesInVain = 0;
@@ -122,6 +128,10 @@ export function createHealth(nowMs: number): Health {
       probeMs = 0;
       dueAtMs = now + MEASURE_EVERY_MS;
     },
+    answered(now) {
+      answeredAtMs = now;
+    },
+    hasAnswered: (now) => now - answeredAtMs < ANSWERED_MS,
     waited(sentAtMs, now) {
       if (repliedAtMs >= sentAtMs || backedOffAtMs >= sentAtMs) return; // one step for all that were sent before it
       backedOffAtMs = now;

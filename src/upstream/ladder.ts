@@ -5,11 +5,11 @@
 //   full       UDP  1232  yes     mixed      what is fast, and hard to forge
 //   small      UDP  512   its own mixed      paths that lose large replies, or any option
 //   plain      UDP  none  no      as libc's  servers that heed more than a name's letters, or are upset by EDNS
-//   tcp        TCP  1232  no      as libc's  what does not fit a datagram, or cannot be trusted to one
+//   tcp        TCP  1232  its own as libc's  what does not fit a datagram, or cannot be trusted to one
 //   plain-tcp  TCP  none  no      as libc's  the same where EDNS upsets
 //
-// Silence goes down one rung a wait. A server that is asked over TCP, TLS or HTTPS alone begins at `tcp`, and silence asks
-// it there once more, on another connection. At most three queries go out on each transport (RFC 9520 section 3.1).
+// Silence goes down one rung a wait, and over TCP to another connection. A server that is asked over TCP, TLS or HTTPS alone
+// begins at `tcp`. At most three queries go out on each transport (RFC 9520 section 3.1).
 //
 //   sign          what came                                                          says
 //   truncated     TC                                                                 TCP has it whole
@@ -34,7 +34,7 @@ const NEXT: Readonly<Record<Rung, Partial<Record<Sign, Rung>>>> = {
   full: { silence: "small", truncated: "tcp", doubted: "tcp", disliked: "plain", denied: "plain" },
   small: { silence: "plain", truncated: "tcp", doubted: "tcp", disliked: "plain", denied: "plain" },
   plain: { silence: "tcp", truncated: "plain-tcp", doubted: "tcp" },
-  tcp: { silence: "tcp", disliked: "plain-tcp", denied: "plain-tcp", nothing: "plain" },
+  tcp: { silence: "plain-tcp", disliked: "plain-tcp", denied: "plain-tcp", nothing: "plain" },
   "plain-tcp": { silence: "plain-tcp", nothing: "plain" },
 };
 
