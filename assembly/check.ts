@@ -3,12 +3,13 @@
 import { SET_BYTES, WAYS } from "./layout";
 import { SETS } from "./memory";
 import * as sound from "./sound";
-import { setCount, tagAt, usedCount } from "./table";
+import { isUpToDate, setCount, tagAt, usedCount } from "./table";
 
 export function check(): void {
   let used: u32 = 0;
   for (let index: u32 = 0; index < setCount; index++) {
     const set = SETS + index * SET_BYTES;
+    if (!isUpToDate(set)) continue;
     for (let way = 0; way < WAYS; way++) {
       if (load<u64>(tagAt(set, way)) != 0) used++;
       checkFault(sound.faultOf(set, way));

@@ -14,6 +14,7 @@ export {
   hitsOf,
   imageBytes,
   insert,
+  isUsed,
   open,
   peek,
   remove,

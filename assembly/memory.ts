@@ -5,10 +5,11 @@
 //
 // The side region holds what readers of the published image have no use for, SIDE_BYTES for each set:
 //
-//   0       1      2          8                24
-//   | marks | hand |    0     | 8 × u16 hits   |
+//   0       1      2     4         8                24
+//   | marks | hand |  0  | age u32 | 8 × u16 hits   |
 //
 // marks: one bit a slot, set by a hit and cleared by the hand that looks for a victim.
+// age: of the table that the set was last used in; that of an older one is empty, whatever it still holds.
 
 import { HEADER_BYTES, IMAGE_AT, SET_BYTES, SIDE_BYTES } from "./layout";
 

@@ -1,6 +1,6 @@
 // The hashed table: sets of eight slots, see layout.ts. A question's hash names its set, and it is in no other.
 //
-// Always true between calls (check.ts walks it in the debug build):
+// Always true between calls, in the sets of the present age (check.ts walks it in the debug build):
 //  - a slot is in use where its tag is not 0; the tag is then the hash of the question in the slot, and the set that hash's;
 //  - no question is twice in a set;
 //  - a slot in use holds a whole record, masked with a nonce that is not 0 (mask.ts): length 8 more than a multiple of 16
@@ -54,6 +54,7 @@ import { seal } from "./record";
 
 const SIDE_MARKS: usize = 0;
 const SIDE_HAND: usize = 1;
+const SIDE_AGE: usize = 4;
 const SIDE_HITS: usize = 8;
 
 export let setCount: u32 = 0;
@@ -63,6 +64,7 @@ export let evictedHits: i32 = -1; // of the record in PLAIN that gave way to the
 
 let seedA: u64 = 0;
 let seedB: u64 = 0;
+let age: u32 = 0;
 let sides: usize = 0;
 let foundHash: u64 = 0; // of the question last looked for, and its set
 let foundSet: usize = 0;
@@ -93,11 +95,36 @@ export function create(entries: u32, maxTtlSeconds: u32, maxNegativeTtlSeconds: 
   return true;
 }
 
-/** Goes on with the seeds that stand in the header by now; the slots in use are counted anew, see adopt.ts. */
+/**
+ * Goes on with the seeds that stand in the header by now, and without any record, unless it is adopted (adopt.ts). A set is
+ * emptied when it is next used: all of them at once would take a second.
+ */
 export function takeOver(): void {
   seedA = load<u64>(IMAGE, HEADER_SEED_A);
   seedB = load<u64>(IMAGE, HEADER_SEED_B);
   usedCount = 0;
+  age++;
+}
+
+/** The set is of the present table, and so is what it holds. */
+export function bringUpToDate(set: usize): void {
+  const side = sideOf(set);
+  memory.fill(side, 0, SIDE_BYTES);
+  store<u32>(side, age, SIDE_AGE);
+}
+
+export function isUpToDate(set: usize): bool {
+  return load<u32>(sideOf(set), SIDE_AGE) == age;
+}
+
+/** Whether there is anything in a set. */
+export function isUsed(setIndex: u32): bool {
+  const set = SETS + <usize>setIndex * SET_BYTES;
+  if (!isUpToDate(set)) return false;
+  for (let way = 0; way < WAYS; way++) {
+    if (load<u64>(tagAt(set, way)) != 0) return true;
+  }
+  return false;
 }
 
 export function countUsed(): void {
@@ -186,6 +213,7 @@ export function emptySlot(set: usize, way: u32): void {
 export function use(slotOffset: u32, nonceLow: u32, hits: u32): bool {
   const set = IMAGE + slotOffset - ((slotOffset - HEADER_BYTES) % SET_BYTES);
   const way = wayOf(slotOffset);
+  emptyOld(set);
   if (load<u64>(tagAt(set, way)) == 0) return false;
   if (<u32>load<u16>(IMAGE + slotOffset, RECORD_NONCE) != nonceLow) return false;
   if (hits > 0) countHits(set, way, hits);
@@ -257,6 +285,7 @@ function take(slot: usize): u32 {
 function look(name: usize, type: u32): i32 {
   foundHash = hashQuestion(name, type);
   foundSet = setOf(foundHash);
+  emptyOld(foundSet);
   const nameBytes = <u32>load<u8>(name) + 1;
   for (let way = 0; way < WAYS; way++) {
     if (load<u64>(tagAt(foundSet, way)) != foundHash) continue;
@@ -264,6 +293,12 @@ function look(name: usize, type: u32): i32 {
     if (load<u16>(PLAIN, RECORD_TYPE) == type && memory.compare(PLAIN + RECORD_NAMES, name, nameBytes) == 0) return way;
   }
   return -1;
+}
+
+function emptyOld(set: usize): void {
+  if (isUpToDate(set)) return;
+  memory.fill(set, 0, SET_BYTES);
+  bringUpToDate(set);
 }
 
 function countHits(set: usize, way: u32, hits: u32): void {

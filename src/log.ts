@@ -19,6 +19,12 @@ export function createLog(level: LogLevel, destination: DestinationStream = stan
     tableSetAside: (reason: string) => logger.info({ reason }, `Set the last table aside: ${reason}`),
     tableNotPublished: (reason: string) =>
       logger.warn({ reason }, `The table is not published, and hits go over the socket: ${reason}`),
+    tablePublished: () => logger.info("The table is published again"),
+    placeLost: (socket: string) =>
+      logger.fatal(
+        { socket },
+        `Stopping, to be started anew: ${socket} is not this server's any more, so nobody reaches it`,
+      ),
     stoodStill: (seconds: number) =>
       logger.warn(
         { seconds },

@@ -1,6 +1,7 @@
 // Publishes the table: each change of a slot goes to cache.table, where clients read it, and a heartbeat says that somebody
 // does so. A start goes on with the table of the last server where it may. Who cannot publish goes on over the socket, and
-// publishes the header alone: by it clients know whom this server asks.
+// publishes the header alone: by it clients know whom this server asks. So it is while a new table is made beside the running
+// server (src/making.ts), where its view has changed or there was no room before.
 //
 // Two servers may start at once, and dns.sock decides between them. So `prepare`, before that, changes nothing that others
 // see, and `start`, after it and before any question is answered, does not wait for anything.
@@ -18,6 +19,7 @@ import {
 import { nowMs, realMs } from "./clock.ts";
 import type { Counters } from "./counters.ts";
 import type { Log } from "./log.ts";
+import { type Made, type Making, startMaking } from "./making.ts";
 import type { Standstill } from "./standstill.ts";
 import * as tablefile from "./tablefile.ts";
 import { type TableView, type Wasm, writeView } from "./wasm.ts";
@@ -29,7 +31,7 @@ export interface Publisher {
   start(): void;
   /** A slot has changed; 0: none has. */
   publish(slotOffset: number): void;
-  /** From now on an empty table, of this view of DNS. */
+  /** From now on an empty table, of this view of DNS; the last one ends at once, the next is published when it is made. */
   renew(view: TableView): void;
   /** Writes nothing more, for another server may go on with the file at once; hits go on from it until their ttl ends. */
   stop(): void;
@@ -43,6 +45,8 @@ export interface PublisherOptions {
   readonly isOn: boolean;
   /** False once dns.sock has been taken away: then another server can start, and go on with the file. */
   readonly isInPlace: () => boolean;
+  /** It has been taken away: nothing is published any more. */
+  readonly onPlaceLost: () => void;
   readonly realMsAt: Standstill["realMsAt"];
   readonly counters: Counters;
   readonly log: Log;
@@ -73,12 +77,16 @@ interface NoTable {
   readonly reason: string;
 }
 
+const RETRY_FIRST_MS = 2000; // clients look after the last table once a second, and then its room is free
+const RETRY_MAX_MS = 60_000;
+
 export function createPublisher({
   wasm,
   tablePath,
   asidePath,
   isOn,
   isInPlace,
+  onPlaceLost,
   realMsAt,
   counters,
   log,
@@ -86,7 +94,11 @@ export function createPublisher({
   const { image } = wasm;
   let prepared: LastTable | NewTable | NoTable | undefined;
   let published: Published | undefined;
+  let making: Making | undefined;
   let heartbeat: NodeJS.Timeout | undefined;
+  let retryMs = RETRY_FIRST_MS;
+  let retryAtMs = 0;
+  let saidReason: string | undefined; // since it was last published
   let hasRead = false; // the image holds what was read of a last table
 
   return {
@@ -104,7 +116,8 @@ export function createPublisher({
       prepared = undefined;
       if (ready.kind === "last") goOn(ready);
       else putInPlace(ready);
-      if (published !== undefined) heartbeat = setInterval(beat, HEARTBEAT_EVERY_MS).unref();
+      settle();
+      heartbeat = setInterval(beat, HEARTBEAT_EVERY_MS).unref();
     },
 
     /** The whole set in one write, tags and slots: what has not changed is the same bytes, so no neighbour is torn. */
@@ -115,13 +128,15 @@ export function createPublisher({
     renew(view) {
       writeView(image, view);
       empty();
-      if (published === undefined || !holdsPlace()) return;
+      if (heartbeat === undefined || !holdsPlace()) return;
+      making?.giveUp();
+      making = undefined;
       const last = published;
       published = undefined;
-      tablefile.retireAndClose(last); // at once: a large one takes a while to make, …
-      takeAway(last); // … and where two have no room, the next one is to have the last one's
-      putInPlace(makeNew());
-      if (published === undefined) clearInterval(heartbeat);
+      if (last !== undefined) tablefile.retireAndClose(last); // before anything that may fail
+      putInPlace(makeHeader());
+      if (isOn) make();
+      else settle();
     },
 
     stop() {
@@ -196,15 +211,60 @@ export function createPublisher({
   }
 
   function empty(): void {
-    // Pages that were never touched are to stay so: they take no memory.
-    const zeros = Buffer.alloc(SET_BYTES);
-    for (let at = HEADER_BYTES; at < image.length; at += SET_BYTES) {
-      if (image.compare(zeros, 0, SET_BYTES, at, at + SET_BYTES) !== 0) image.fill(0, at, at + SET_BYTES);
-    }
     randomFillSync(image, HEADER_SEED_A, SEEDS_BYTES);
     randomFillSync(image, HEADER_EPOCH, EPOCH_BYTES);
     wasm.takeOver();
     hasRead = false;
+  }
+
+  function make(): void {
+    try {
+      const lack = tablefile.lackOfRoom(tablePath, image.length);
+      if (lack !== undefined) throw new Error(lack);
+      making = startMaking(wasm, asidePath(), finish);
+    } catch (error) {
+      finish(error as Error);
+    }
+  }
+
+  function finish(end: Made | Error): void {
+    making = undefined;
+    if (end instanceof Error) {
+      say(end.message);
+      settle();
+      return;
+    }
+    const { file, aside } = end;
+    if (!holdsPlace()) {
+      tablefile.dropTable(aside, file);
+      return;
+    }
+    const last = published;
+    published = undefined;
+    putInPlace({ kind: "new", file: { ...file, hasSets: true }, aside });
+    if (last !== undefined) tablefile.retireAndClose(last);
+    settle();
+  }
+
+  function isWanting(): boolean {
+    return published === undefined || (isOn && !published.hasSets);
+  }
+
+  /** After each attempt to have what is wanted. */
+  function settle(): void {
+    if (isWanting()) {
+      retryAtMs = nowMs() + retryMs;
+      retryMs = Math.min(2 * retryMs, RETRY_MAX_MS);
+      return;
+    }
+    retryMs = RETRY_FIRST_MS;
+    if (saidReason !== undefined) log.tablePublished();
+    saidReason = undefined;
+  }
+
+  function say(reason: string): void {
+    if (reason !== saidReason) log.tableNotPublished(reason);
+    saidReason = reason;
   }
 
   /** Another server has come and gone since the table was read. */
@@ -227,7 +287,7 @@ export function createPublisher({
     }
     const { file, aside, setAside, reason } = ready;
     if (setAside !== undefined) log.tableSetAside(setAside);
-    if (reason !== undefined) log.tableNotPublished(reason);
+    if (reason !== undefined) say(reason);
     try {
       setHeartbeat();
       tablefile.writeHeader(file.descriptor, file.hasSets ? image : tablefile.headerAlone(image));
@@ -244,22 +304,28 @@ export function createPublisher({
   function goWithout(reason: string): void {
     try {
       tablefile.removeTable(tablePath);
-      log.tableNotPublished(reason);
+      say(reason);
     } catch (error) {
-      log.tableNotPublished(`${reason}; the last one cannot be removed: ${(error as Error).message}`);
+      say(`${reason}; the last one cannot be removed: ${(error as Error).message}`);
     }
   }
 
   function beat(): void {
-    if (published === undefined || !holdsPlace()) return;
+    if (!holdsPlace()) return;
     setHeartbeat();
-    attempt(published, tablefile.writeHeartbeat);
+    if (published !== undefined) attempt(published, tablefile.writeHeartbeat);
+    if (making !== undefined || !isWanting() || nowMs() < retryAtMs) return;
+    if (isOn) make();
+    else {
+      putInPlace(makeHeader());
+      settle();
+    }
   }
 
   function holdsPlace(): boolean {
     if (isInPlace()) return true;
-    log.tableNotPublished("dns.sock is not this server's any more");
     standDown();
+    onPlaceLost();
     return false;
   }
 
@@ -271,11 +337,15 @@ export function createPublisher({
   /** The file stays as it is: it may be another server's by now, and if it is not, its heartbeat grows old. */
   function standDown(): void {
     clearInterval(heartbeat);
+    heartbeat = undefined;
+    making?.giveUp();
+    making = undefined;
     if (published !== undefined) fs.closeSync(published.descriptor);
     published = undefined;
   }
 
   function writeSet(at: number): void {
+    making?.change(at);
     if (!published?.hasSets) return;
     counters.published++;
     attempt(published, (descriptor) => tablefile.write(descriptor, image, at, SET_BYTES));
@@ -288,11 +358,11 @@ export function createPublisher({
     } catch (error) {
       published = undefined;
       counters.publishFailures++;
-      log.tableNotPublished((error as Error).message);
+      say((error as Error).message);
       tablefile.retireAndClose(file);
       takeAway(file);
       if (file.hasSets && isInPlace()) putInPlace(makeHeader());
-      if (published === undefined) clearInterval(heartbeat);
+      settle();
     }
   }
 

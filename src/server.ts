@@ -39,7 +39,7 @@ async function start(): Promise<void> {
   const wasm = loadTable(config, view);
   const directory = openDirectory(config.directory, log);
   const standstill = createStandstill(forget);
-  const publishing = { isOn: config.sharedTable, realMsAt: standstill.realMsAt };
+  const publishing = { isOn: config.sharedTable, realMsAt: standstill.realMsAt, onPlaceLost };
   const publisher = createPublisher({ ...directory, ...publishing, wasm, counters, log });
   const cache = createCache(wasm, publisher.publish);
   const wheel = createWheel();
@@ -84,13 +84,26 @@ async function start(): Promise<void> {
     publisher.renew(view);
   }
 
-  async function stop(signal: NodeJS.Signals): Promise<void> {
+  /**
+   * A start puts everything in its place again, in a directory made anew if need be, and decides between two servers; meanwhile
+   * libc answers. No socket can be linked that has no name any more.
+   */
+  function onPlaceLost(): void {
+    log.placeLost(directory.socketPath);
+    void end(1);
+  }
+
+  function stop(signal: NodeJS.Signals): void {
     log.stopping(signal);
+    void end(0);
+  }
+
+  async function end(code: number): Promise<void> {
     publisher.stop(); // before another server can start and go on with the table
     directory.leave();
     await listener.close(config.timeoutMs + STOP_GRACE_MS);
     log.stopped(counters);
-    process.exit(0);
+    process.exit(code);
   }
   process.once("SIGTERM", stop);
   process.once("SIGINT", stop);

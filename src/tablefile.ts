@@ -1,6 +1,7 @@
 // cache.table as a file: written whole, read back, retired. Clients have it mapped, so it is never made shorter and its
 // place is taken by rename only.
 import fs from "node:fs";
+import { dirname } from "node:path";
 import {
   BOOT_ID_BYTES,
   EPOCH_BYTES,
@@ -133,20 +134,58 @@ export function readTable({ descriptor }: TableFile, header: Buffer, image: Buff
  * a SIGBUS where the volume is full by then. The zeros come from one chunk, so that the image's pages stay untouched.
  */
 export function makeTable(path: string, image: Buffer): TableFile {
-  const descriptor = fs.openSync(path, "wx+", TABLE_MODE);
+  const file = createTable(path);
   try {
-    fs.fchmodSync(descriptor, TABLE_MODE);
-    writeHeader(descriptor, image);
-    const zeros = Buffer.alloc(Math.min(CHUNK_BYTES, image.length));
+    writeHeader(file.descriptor, image);
+    const zeros = zerosFor(image.length);
     for (let at = HEADER_BYTES; at < image.length; at += zeros.length) {
-      writeAll(descriptor, zeros, 0, Math.min(zeros.length, image.length - at), at);
+      writeAll(file.descriptor, zeros, 0, Math.min(zeros.length, image.length - at), at);
     }
-    return { descriptor, inode: fs.fstatSync(descriptor, { bigint: true }).ino };
+    return file;
   } catch (error) {
-    fs.closeSync(descriptor);
-    fs.rmSync(path, { force: true });
+    dropTable(path, file);
     throw error;
   }
+}
+
+/**
+ * The same for a table of so many bytes, without its header, by other threads than the loop's: gigabytes take seconds. Gives a
+ * function that ends it, after which `onEnd` is not called. Throws where there can be no such file.
+ */
+export function fillTable(path: string, bytes: number, onEnd: (end: TableFile | Error) => void): () => void {
+  const file = createTable(path);
+  const zeros = zerosFor(bytes);
+  let isGivenUp = false;
+  fillFrom(0);
+  return () => {
+    isGivenUp = true;
+    fs.rmSync(path, { force: true });
+  };
+
+  function fillFrom(at: number): void {
+    fs.write(file.descriptor, zeros, 0, Math.min(zeros.length, bytes - at), at, (error, written) => {
+      if (isGivenUp) {
+        closeLast(file.descriptor); // not before: its number may be another file's by then
+      } else if (error) {
+        dropTable(path, file);
+        onEnd(error);
+      } else if (at + written < bytes) fillFrom(at + written);
+      else onEnd(file);
+    });
+  }
+}
+
+/** Why so much more cannot be written on the volume, or undefined. To try would take what others need of it. */
+export function lackOfRoom(path: string, bytes: number): string | undefined {
+  const { blocks, bavail, bsize } = fs.statfsSync(dirname(path));
+  const isLimited = blocks > 0; // a tmpfs need not be
+  return isLimited && bavail * bsize < bytes ? `no room on the volume for ${bytes} bytes` : undefined;
+}
+
+/** Of a file that nobody has seen. */
+export function dropTable(path: string, { descriptor }: TableFile): void {
+  fs.rmSync(path, { force: true });
+  closeLast(descriptor);
 }
 
 /** Whatever a backup or an administrator has made of it: a file that clients cannot read is no table to them. */
@@ -207,7 +246,7 @@ export function retireAndClose({ descriptor }: TableFile): void {
   } catch {
     // The old heartbeat says the same, later.
   } finally {
-    fs.closeSync(descriptor);
+    closeLast(descriptor);
   }
 }
 
@@ -221,6 +260,21 @@ function openIfAllowed(path: string): TableFile | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** By another thread than the loop's: whoever closes a large file that has no name any more takes its pages apart. */
+function closeLast(descriptor: number): void {
+  fs.close(descriptor, () => undefined);
+}
+
+function createTable(path: string): TableFile {
+  const descriptor = fs.openSync(path, "wx+", TABLE_MODE);
+  fs.fchmodSync(descriptor, TABLE_MODE);
+  return { descriptor, inode: fs.fstatSync(descriptor, { bigint: true }).ino };
+}
+
+function zerosFor(bytes: number): Buffer {
+  return Buffer.alloc(Math.min(CHUNK_BYTES, bytes));
 }
 
 function readAll(descriptor: number, to: Buffer, bytes: number, at: number): void {

@@ -74,8 +74,10 @@ export interface Functions {
   hitsOf(slotOffset: number): number;
   /** 0 where the slot does not hold that record any more. */
   use(slotOffset: number, nonceLow: number, hits: number): number;
-  /** Before sets are adopted: seeds and epoch of the last table are in the header, its sets in their place. */
+  /** From now on it is the table of the seeds in the header, and empty, but for the sets that are adopted. */
   takeOver(): void;
+  /** Whether there is anything in a set; what is not in use holds old bytes. */
+  isUsed(setIndex: number): number;
   /** Empties what is wrong in a set that was read back; the number of slots that it changed. */
   adopt(setIndex: number, nowMs: number): number;
   setHeartbeat(nowMs: number, realMs: number): void;
@@ -154,7 +156,7 @@ export function loadWasm(options: TableOptions, path = besideBundle()): Wasm {
   image.writeUInt32LE(options.denialsAreFinal ? HEADER_FLAG_DENIALS_FINAL : 0, HEADER_FLAGS);
   const { read, seal, makeBare, insert, peek, open, rewrite, isInReach, extend, remove, find, hitsOf, use, check } =
     exports;
-  const { takeOver, adopt, setHeartbeat, setState } = exports;
+  const { takeOver, isUsed, adopt, setHeartbeat, setState } = exports;
   const nonce = nonces(options.random ?? randomFillSync);
   return {
     read,
@@ -176,6 +178,7 @@ export function loadWasm(options: TableOptions, path = besideBundle()): Wasm {
     hitsOf,
     use,
     takeOver,
+    isUsed,
     adopt,
     setHeartbeat,
     setState,

@@ -55,6 +55,42 @@ function tagOf(slot: number): number {
 
 const one = { data: [address(1), address(2)] };
 
+describe("a table that none of the last one's sets are adopted into", () => {
+  test("is empty, and has room for as much", () => {
+    const wasm = debugWasm({ entries: 64 });
+    const slots = Array.from({ length: 200 }, (_, i) => put(wasm, { ...one, name: `o${i}.example` }));
+    finds(wasm, "o199.example");
+    const nonce = wasm.image.readUInt16LE((slots.at(-1) as number) + layout.RECORD_NONCE);
+    const evicted = wasm.evictedCount();
+    wasm.takeOver();
+    wasm.check();
+    expect([wasm.usedCount(), Array.from({ length: 8 }, (_, set) => wasm.isUsed(set))]).toEqual([0, Array(8).fill(0)]);
+    expect(wasm.use(slots.at(-1) as number, nonce, 1)).toBe(0);
+    for (let i = 0; i < 200; i++) expect(finds(wasm, `o${i}.example`)).toBe(false);
+    wasm.check();
+    const slot = put(wasm, { ...one, name: "n.example" });
+    expect([wasm.usedCount(), wasm.hitsOf(slot), wasm.evictedCount(), finds(wasm, "n.example")]).toEqual([
+      1,
+      0,
+      evicted,
+      true,
+    ]);
+    wasm.check();
+  });
+
+  test("holds none of them, though a set is only emptied when it is used", () => {
+    const wasm = debugWasm({ entries: 8 });
+    for (let i = 0; i < 8; i++) put(wasm, { ...one, name: `o${i}.example` });
+    wasm.takeOver();
+    put(wasm, { ...one, name: "n.example" });
+    wasm.check();
+    const set = wasm.image.subarray(layout.HEADER_BYTES);
+    const tags = Array.from({ length: layout.WAYS }, (_, way) => set.readBigUInt64LE(way * layout.TAG_BYTES));
+    expect(tags.filter((tag) => tag !== 0n)).toHaveLength(1);
+    expect(set.filter((byte) => byte !== 0).length).toBeLessThan(layout.SLOT_BYTES + layout.TAG_BYTES);
+  });
+});
+
 describe("a table that was read back", () => {
   test("goes on with every entry, expired ones too, and counts them", () => {
     const before = debugWasm({ entries: 800 });

@@ -23,7 +23,8 @@ const log = createLog("fatal");
 const counters = createCounters();
 const publisher = createPublisher({
   ...openDirectory(directory, log),
-  isInPlace: () => true, // there is no dns.sock
+  isInPlace: () => true,
+  onPlaceLost: () => undefined, // there is no dns.sock
   wasm,
   isOn: true,
   realMsAt: () => Date.now(),

@@ -9,6 +9,7 @@ import { nowMs } from "../../src/clock.ts";
 import { createCounters } from "../../src/counters.ts";
 import { openDirectory } from "../../src/directory.ts";
 import { createLog } from "../../src/log.ts";
+import { TURN_SETS_SEEN, TURN_SETS_WRITTEN } from "../../src/making.ts";
 import { createPublisher } from "../../src/publisher.ts";
 import { createStandstill } from "../../src/standstill.ts";
 import type { TableOptions } from "../../src/wasm.ts";
@@ -40,12 +41,15 @@ function server(options: Partial<TableOptions> = {}, isOn = true) {
   const counters = createCounters();
   const log: string[] = [];
   const logger = createLog("info", { write: (line) => void log.push((JSON.parse(line) as { msg: string }).msg) });
-  const socket = { isInPlace: true };
+  const socket = { isInPlace: true, isLost: false };
   const publisher = createPublisher({
     ...openDirectory(directory, logger),
     wasm,
     isOn,
     isInPlace: () => socket.isInPlace,
+    onPlaceLost() {
+      socket.isLost = true;
+    },
     realMsAt: createStandstill(() => undefined).realMsAt,
     counters,
     log: logger,
@@ -83,6 +87,21 @@ const serversIn = (bytes: Buffer) =>
   );
 const isHeaderAlone = (bytes: Buffer) =>
   bytes.length === layout.HEADER_BYTES && bytes.readUInt32LE(layout.HEADER_SET_COUNT) === 0;
+
+/** The image without what sets that are not in use still hold. */
+function tableOf({ image, setCount, isUsed }: ReturnType<typeof debugWasm>): Buffer {
+  const table = Buffer.from(image);
+  for (let set = 0; set < setCount; set++) {
+    const at = layout.HEADER_BYTES + set * layout.SET_BYTES;
+    if (!isUsed(set)) table.fill(0, at, at + layout.SET_BYTES);
+  }
+  return table;
+}
+
+/** Until it is published with its sets. */
+async function made(): Promise<void> {
+  await vi.waitFor(() => expect(isHeaderAlone(file())).toBe(false), { timeout: 30_000, interval: 1 });
+}
 
 /** Two starts within one leave the same heartbeat. */
 function nextMillisecond(): void {
@@ -163,33 +182,31 @@ describe("the published file", () => {
     expect(heartbeatIn(file())).toBe(first + 750n);
   });
 
-  it("gives way to an empty one of another view, which goes on being published", () => {
+  it("gives way to an empty one of another view, which goes on being published", async () => {
     const { renew, keep, finds, wasm, log } = started({ upstreams: "udp 192.0.2.1:53", servers: SERVERS });
     keep("a.example");
-    const last = fs.openSync(tablePath, "r");
+    const last = held();
     const epoch = file().subarray(layout.HEADER_EPOCH, layout.HEADER_EPOCH + layout.EPOCH_BYTES);
     renew({ upstreams: "udp 192.0.2.2:53", servers: Buffer.alloc(layout.SERVER_BYTES, 2) });
-    const retired = Buffer.alloc(layout.HEADER_BYTES);
-    fs.readSync(last, retired, 0, retired.length, 0);
-    fs.closeSync(last);
-    expect([stateIn(retired), stateIn(file())]).toEqual([layout.STATE_RETIRED, layout.STATE_LIVE]);
-    expect(file().toString("latin1", layout.HEADER_UPSTREAMS + 2)).toMatch(/^udp 192\.0\.2\.2:53\0/);
-    expect([serversIn(retired), serversIn(file())]).toEqual([SERVERS, Buffer.alloc(layout.SERVER_BYTES, 2)]);
-    expect(file().subarray(layout.HEADER_EPOCH, layout.HEADER_EPOCH + layout.EPOCH_BYTES)).not.toEqual(epoch);
     expect([finds("a.example"), wasm.usedCount()]).toEqual([false, 0]);
+    await made();
+    expect([stateIn(last()), stateIn(file())]).toEqual([layout.STATE_RETIRED, layout.STATE_LIVE]);
+    expect(file().toString("latin1", layout.HEADER_UPSTREAMS + 2)).toMatch(/^udp 192\.0\.2\.2:53\0/);
+    expect([serversIn(last()), serversIn(file())]).toEqual([SERVERS, Buffer.alloc(layout.SERVER_BYTES, 2)]);
+    expect(file().subarray(layout.HEADER_EPOCH, layout.HEADER_EPOCH + layout.EPOCH_BYTES)).not.toEqual(epoch);
     expect(
       file()
         .subarray(layout.HEADER_BYTES)
         .every((byte) => byte === 0),
     ).toBe(true);
     keep("b.example");
-    expect(file().equals(Buffer.from(wasm.image))).toBe(true);
+    expect(file().equals(tableOf(wasm))).toBe(true);
     expect(fs.readdirSync(directory)).toEqual(["cache.table"]);
     expect(log).toEqual([]);
     wasm.check();
   });
 
-  it("is retired by a renewal though its name has been taken away, before the new one is made", () => {
+  it("is retired by a renewal though its name has been taken away, before the new one is made", async () => {
     const one = started();
     one.keep("a.example");
     const last = held();
@@ -201,11 +218,9 @@ describe("the published file", () => {
       return open(...args);
     });
     one.renew({ upstreams: "" });
-    expect([...states, stateIn(last()), stateIn(file())]).toEqual([
-      layout.STATE_RETIRED,
-      layout.STATE_RETIRED,
-      layout.STATE_LIVE,
-    ]);
+    await made();
+    expect(new Set([...states, stateIn(last())])).toEqual(new Set([layout.STATE_RETIRED]));
+    expect(stateIn(file())).toBe(layout.STATE_LIVE);
   });
 
   it("of another server is left alone by a renewal", () => {
@@ -217,6 +232,7 @@ describe("the published file", () => {
     first.renew({ upstreams: "" });
     expect([inode(), stateIn(file())]).toEqual([before, layout.STATE_LIVE]);
     expect(slotsIn(file()).map(({ name }) => name)).toEqual(["b.example"]);
+    expect([first.socket.isLost, fs.readdirSync(directory)]).toEqual([true, ["cache.table"]]);
   });
 
   it("is left live and as it is by a stop", () => {
@@ -227,6 +243,212 @@ describe("the published file", () => {
     one.keep("b.example");
     expect(file().equals(before)).toBe(true);
     expect(stateIn(before)).toBe(layout.STATE_LIVE);
+  });
+});
+
+describe("a renewal", () => {
+  const VIEW = { upstreams: "udp 192.0.2.2:53", servers: SERVERS };
+  const ENTRIES = 65_536; // 32 MiB: eight pieces, two turns' worth of sets to look at
+  const names = (count: number, letter: string) => Array.from({ length: count }, (_, i) => `${letter}${i}.example`);
+  const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+  it("has the header alone published at once, which lives until the table takes its place", async () => {
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "hrtime"] });
+    const one = started({ entries: ENTRIES });
+    const last = held();
+    one.renew(VIEW);
+    expect(stateIn(last())).toBe(layout.STATE_RETIRED);
+    expect([isHeaderAlone(file()), stateIn(file())]).toEqual([true, layout.STATE_LIVE]);
+    expect(serversIn(file())).toEqual(SERVERS);
+    const header = held();
+    const beat = heartbeatIn(file());
+    vi.advanceTimersByTime(250);
+    expect(heartbeatIn(header())).toBe(beat + 250n);
+    await made();
+    expect([stateIn(header()), stateIn(file())]).toEqual([layout.STATE_RETIRED, layout.STATE_LIVE]);
+    expect(heartbeatIn(file())).toBeGreaterThanOrEqual(beat + 250n);
+    expect([fs.readdirSync(directory), one.log]).toEqual([["cache.table"], []]);
+  });
+
+  it("loses nothing that is kept meanwhile, in whichever turn of the loop", async () => {
+    const one = started({ entries: ENTRIES });
+    for (const name of names(2000, "o")) one.keep(name);
+    one.renew(VIEW);
+    let count = 0;
+    for (; isHeaderAlone(file()); count++) {
+      for (const name of names(5, `t${count}x`)) one.keep(name);
+      one.keep("again.example", count);
+      await turn();
+    }
+    expect(count).toBeGreaterThan(10);
+    expect(one.wasm.usedCount()).toBeGreaterThan(count * 4);
+    expect(file().equals(tableOf(one.wasm))).toBe(true);
+    expect(file().includes("o1.example")).toBe(false);
+    one.keep("after.example");
+    expect(file().equals(tableOf(one.wasm))).toBe(true);
+    one.wasm.check();
+  });
+
+  it("never writes or reads more than a little of the table in one turn of the loop", async () => {
+    const one = started({ entries: ENTRIES });
+    for (const name of names(20_000, "o")) one.keep(name);
+    const image = one.wasm.image;
+    let [turns, written, most] = [0, 0, 0];
+    let isCounting = true;
+    const count = () => {
+      most = Math.max(most, written);
+      written = 0;
+      turns++;
+      if (isCounting) setImmediate(count);
+    };
+    const write = fs.writeSync;
+    vi.spyOn(fs, "writeSync").mockImplementation(((...args: unknown[]) => {
+      written += args[3] as number;
+      return (write as (...all: unknown[]) => number)(...args);
+    }) as typeof fs.writeSync);
+    let walked = 0;
+    const fill = image.fill.bind(image) as (...all: unknown[]) => Buffer;
+    vi.spyOn(image, "fill").mockImplementation(((...args: unknown[]) => {
+      walked += (args[2] as number) - (args[1] as number);
+      return fill(...args);
+    }) as typeof image.fill);
+    vi.spyOn(image, "compare").mockImplementation(() => {
+      throw new Error("the image is not walked");
+    });
+    setImmediate(count);
+    one.renew(VIEW);
+    for (let i = 0; isHeaderAlone(file()); i++) {
+      for (const name of names(200, `t${i}x`)) one.keep(name);
+      await turn();
+    }
+    isCounting = false;
+    expect(most).toBeLessThanOrEqual((TURN_SETS_WRITTEN + 2 * 200) * layout.SET_BYTES + 2 * layout.HEADER_BYTES);
+    expect(walked).toBeLessThan(layout.HEADER_BYTES);
+  });
+
+  it("never looks at more than some sets in one turn of the loop, also where none is in use", async () => {
+    const one = started({ entries: ENTRIES });
+    const seen = new Map<number, number>();
+    let turns = 0;
+    vi.spyOn(one.wasm, "isUsed").mockImplementation(() => {
+      seen.set(turns, (seen.get(turns) ?? 0) + 1);
+      return 0;
+    });
+    one.renew(VIEW);
+    for (; isHeaderAlone(file()); turns++) await turn();
+    expect([...seen.values()]).toEqual(Array(one.wasm.setCount / TURN_SETS_SEEN).fill(TURN_SETS_SEEN));
+  });
+
+  it("amid another one begins anew, and leaves nothing of the first", async () => {
+    const one = started({ entries: ENTRIES });
+    for (const upstreams of ["one", "two", "three"]) {
+      one.renew({ upstreams });
+      one.keep(`${upstreams}.example`);
+      await turn();
+    }
+    await made();
+    expect(slotsIn(file()).map(({ name }) => name)).toEqual(["three.example"]);
+    expect(file().equals(tableOf(one.wasm))).toBe(true);
+    await vi.waitFor(() => expect(fs.readdirSync(directory)).toEqual(["cache.table"]));
+  });
+
+  it("that a stop ends leaves nothing but the header", async () => {
+    const one = started({ entries: ENTRIES });
+    one.renew(VIEW);
+    await turn();
+    one.stop();
+    const before = file();
+    await vi.waitFor(() => expect(openTables()).toEqual([]), { timeout: 30_000 });
+    expect(isHeaderAlone(before)).toBe(true);
+    expect([fs.readdirSync(directory), file().equals(before)]).toEqual([["cache.table"], true]);
+  });
+
+  const openTables = () =>
+    fs
+      .readdirSync("/proc/self/fd")
+      .map((each) => {
+        try {
+          return fs.readlinkSync(`/proc/self/fd/${each}`);
+        } catch {
+          return "";
+        }
+      })
+      .filter((each) => each.startsWith(directory));
+
+  it("puts nothing in the place of a server that came meanwhile", async () => {
+    const first = started({ entries: ENTRIES });
+    first.renew(VIEW);
+    first.socket.isInPlace = false;
+    const second = started({ entries: 16 });
+    second.keep("b.example");
+    await vi.waitFor(() => expect(first.socket.isLost).toBe(true), { timeout: 30_000 });
+    expect(file().equals(second.wasm.image)).toBe(true);
+    await vi.waitFor(() => expect(fs.readdirSync(directory)).toEqual(["cache.table"]), { timeout: 30_000 });
+  });
+
+  describe("that finds no room", () => {
+    const full = (() => ({ blocks: 100, bavail: 2, bsize: 4096 })) as unknown as typeof fs.statfsSync;
+    const NO_ROOM = (bytes: number) =>
+      `The table is not published, and hits go over the socket: no room on the volume for ${bytes} bytes`;
+
+    it("goes on with the header alone, and makes the table when there is room, with all that is known by then", async () => {
+      vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "hrtime"] });
+      const one = started();
+      const noRoom = vi.spyOn(fs, "statfsSync").mockImplementation(full);
+      one.renew(VIEW);
+      one.keep("a.example");
+      vi.advanceTimersByTime(100_000);
+      expect([isHeaderAlone(file()), heartbeatIn(file())]).toEqual([true, BigInt(Math.floor(nowMs()))]);
+      expect(noRoom.mock.calls.length).toBeGreaterThan(3);
+      expect(noRoom.mock.calls.length).toBeLessThan(10); // after 2 s, then twice as long each time
+      noRoom.mockRestore();
+      vi.advanceTimersByTime(60_000);
+      await made();
+      expect(slotsIn(file()).map(({ name }) => name)).toEqual(["a.example"]);
+      expect(one.log).toEqual([NO_ROOM(one.wasm.image.length), "The table is published again"]);
+    });
+
+    it("knows a volume without a limit by its size of 0", async () => {
+      const one = started();
+      vi.spyOn(fs, "statfsSync").mockImplementation((() => ({ blocks: 0, bavail: 0, bsize: 4096 })) as never);
+      one.renew(VIEW);
+      await made();
+      expect(one.log).toEqual([]);
+    });
+
+    it.each<[string, () => void]>([
+      [
+        "while the file is filled",
+        () =>
+          void vi.spyOn(fs, "write").mockImplementationOnce(((...args: unknown[]) => {
+            process.nextTick(args.at(-1) as () => void, new Error("ENOSPC: no space left on device, write"));
+          }) as never),
+      ],
+      [
+        "while sets are copied",
+        () => {
+          const write = fs.writeSync;
+          vi.spyOn(fs, "writeSync").mockImplementation(((...args: unknown[]) => {
+            if (args[3] !== layout.SET_BYTES || args[4] === 0) return (write as (...all: unknown[]) => number)(...args);
+            throw new Error("ENOSPC: no space left on device, write");
+          }) as typeof fs.writeSync);
+        },
+      ],
+    ])("%s tries it again later", async (_when, breakIt) => {
+      const one = started();
+      breakIt();
+      one.renew(VIEW);
+      one.keep("a.example");
+      await vi.waitFor(() => expect(one.log).toHaveLength(1), { timeout: 30_000 });
+      expect([isHeaderAlone(file()), fs.readdirSync(directory)]).toEqual([true, ["cache.table"]]);
+      vi.restoreAllMocks();
+      await made();
+      expect(slotsIn(file()).map(({ name }) => name)).toEqual(["a.example"]);
+      expect(one.log).toEqual([
+        "The table is not published, and hits go over the socket: ENOSPC: no space left on device, write",
+        "The table is published again",
+      ]);
+    });
   });
 });
 
@@ -246,9 +468,7 @@ it("goes on without the file, and leaves it alone, once dns.sock is not its own 
   expect(names.sort()).toEqual(["a.example", "b.example", "d.example"]);
   expect(stateIn(file())).toBe(layout.STATE_LIVE);
   expect(first.finds("c.example")).toBe(true);
-  expect(first.log).toEqual([
-    "The table is not published, and hits go over the socket: dns.sock is not this server's any more",
-  ]);
+  expect([first.socket.isLost, second.socket.isLost]).toEqual([true, false]);
 });
 
 describe("a header alone, where the table is switched off", () => {
@@ -525,7 +745,7 @@ describe("a start", () => {
     expect([epoch(first.wasm.image), epoch(last())]).not.toContain(epoch(file()));
     late.keep("b.example");
     late.wasm.check();
-    expect(file().equals(late.wasm.image)).toBe(true);
+    expect(file().equals(tableOf(late.wasm))).toBe(true);
     expect(stateIn(last())).toBe(layout.STATE_RETIRED);
   });
 
@@ -636,6 +856,30 @@ describe.skipIf(sandboxMissing())("a volume that is too small", () => {
     const listed = await box.run(["ls", "-A", directory]);
     expect(listed.stdout.split("\n").filter(Boolean).sort()).toEqual(["cache.table", "client.so", "dns.sock"]);
     expect((await box.run(["stat", "-c", "%s", tablePath])).stdout).toBe(`${layout.HEADER_BYTES}\n`);
+    await running.stop();
+  });
+
+  it("has the table as soon as there is room, with what is known by then", async () => {
+    const size = async () => Number((await box.run(["stat", "-c", "%s", tablePath])).stdout);
+    const prepare = `mount -t tmpfs -o size=2m tmpfs ${directory} && fallocate -l 1m ${directory}/other`;
+    expect((await box.run(["sh", "-c", prepare])).code).toBe(0);
+    const zone = JSON.stringify({ "www.example": { A: ["192.0.2.1"] } });
+    await box.startModule("test/support/zoneUpstream.ts", ["127.0.0.5", zone], { ready: /ready/ });
+    const running = await box.start([process.execPath, "dist/server.js"], {
+      cwd: process.cwd(),
+      env: { DNS_CACHE_DIR: directory, DNS_CACHE_UPSTREAMS: "127.0.0.5", DNS_CACHE_ENTRIES: "2048" },
+      ready: /Listening/,
+    });
+    expect(running.stdout()).toContain("The table is not published");
+    const ask = `require("net").connect("${directory}/dns.sock").on("data", (data) => process.stdout.write(data)).end("www.example\\n")`;
+    expect((await box.run([process.execPath, "-e", ask])).stdout).toBe("192.0.2.1\n");
+    expect(await size()).toBe(layout.HEADER_BYTES);
+    await box.run(["rm", `${directory}/other`]);
+    await running.wrote(/The table is published again/);
+    expect(await size()).toBe(layout.HEADER_BYTES + 256 * layout.SET_BYTES);
+    // The masked record: of an empty table all behind the header is zero.
+    const inUse = `cmp -s -i ${layout.HEADER_BYTES}:0 ${tablePath} /dev/zero -n ${256 * layout.SET_BYTES}`;
+    expect((await box.run(["sh", "-c", inUse])).code).toBe(1);
     await running.stop();
   });
 });

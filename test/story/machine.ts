@@ -75,7 +75,13 @@ export function createMachine(env: Record<string, string>, listing?: Listing): M
     cache.forgetLong();
     publisher.renew({ upstreams: "" });
   });
-  const nowhere = { tablePath: "", asidePath: () => "", isInPlace: () => true, isOn: false };
+  const nowhere = {
+    tablePath: "",
+    asidePath: () => "",
+    isInPlace: () => true,
+    onPlaceLost: () => undefined,
+    isOn: false,
+  };
   const publisher = createPublisher({ ...nowhere, realMsAt: standstill.realMsAt, wasm, counters, log });
   const resolver = createResolver({ ...config, cache, views, standstill, wheel, counters, log });
   const usage = createUsage({ cache, refresh: resolver.refresh, counters, log });
