@@ -1,5 +1,5 @@
 // The server of a story: all of it but sockets and files, wired as src/server.ts does, on the clock of the test.
-import { EPOCH_BYTES, HEADER_EPOCH, SLOT_BYTES } from "../../assembly/layout.ts";
+import { EPOCH_BYTES, HEADER_BYTES, HEADER_EPOCH, SET_BYTES, SLOT_BYTES } from "../../assembly/layout.ts";
 import { createCache } from "../../src/cache.ts";
 import { type Config, readConfig } from "../../src/config.ts";
 import type { Responder } from "../../src/connection.ts";
@@ -96,7 +96,10 @@ export function createMachine(env: Record<string, string>, listing?: Listing): M
       return Uint8Array.from(wasm.image.subarray(HEADER_EPOCH, HEADER_EPOCH + EPOCH_BYTES));
     },
     upstreams,
-    published: () => new Map([...changed].map((at) => [at, wasm.image.subarray(at, at + SLOT_BYTES)])),
+    published() {
+      const used = [...changed].filter((at) => wasm.isUsed(Math.floor((at - HEADER_BYTES) / SET_BYTES)));
+      return new Map(used.map((at) => [at, wasm.image.subarray(at, at + SLOT_BYTES)]));
+    },
     check: () => wasm.check(),
   };
 }
