@@ -41,8 +41,7 @@ export function openDirectory(directory: string, log: Log): Directory {
   const clientPath = path.join(directory, "client.so");
   let ownInode: bigint | undefined;
   attempt(() => {
-    // Not left to the umask: whoever cannot enter the directory has no client.so.
-    if (fs.mkdirSync(directory, { recursive: true }) !== undefined) fs.chmodSync(directory, DIRECTORY_MODE);
+    makeDirectory(directory);
     fs.accessSync(directory, fs.constants.W_OK | fs.constants.X_OK);
   });
   if (fs.statSync(directory).mode & 0o022) log.directoryWritable(directory);
@@ -52,7 +51,10 @@ export function openDirectory(directory: string, log: Log): Directory {
     tablePath,
     asidePath,
     async refuseSecondServer() {
-      if (await isAnswering(socketPath)) throw new DirectoryError(`Another server is listening on ${socketPath}`);
+      const isSecond = await isAnswering(socketPath).catch((error) => {
+        throw unusable(error);
+      });
+      if (isSecond) throw new DirectoryError(`Another server is listening on ${socketPath}`);
     },
     installClient(library) {
       const isInstalled = attempt(() => {
@@ -166,6 +168,15 @@ export function openDirectory(directory: string, log: Log): Directory {
   }
 }
 
+/** With those that lead to it. Not left to the umask: whoever cannot enter one of them has no client.so. */
+function makeDirectory(directory: string): void {
+  const first = fs.mkdirSync(directory, { recursive: true });
+  if (first === undefined) return;
+  for (let made = path.resolve(directory); made.length >= path.resolve(first).length; made = path.dirname(made)) {
+    fs.chmodSync(made, DIRECTORY_MODE);
+  }
+}
+
 function inodeOf(file: string): bigint | undefined {
   return fs.lstatSync(file, { bigint: true, throwIfNoEntry: false })?.ino;
 }
@@ -180,13 +191,17 @@ function listenOn(server: net.Server, file: string): Promise<void> {
   });
 }
 
-/** Whether somebody accepts connections there; a hung server does too. */
+/** Whether somebody accepts connections there; a hung server does too. Rejects where that cannot be told. */
 function isAnswering(file: string): Promise<boolean> {
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     const socket = net.connect(file, () => {
       resolve(true);
       socket.destroy();
     });
-    socket.on("error", (error: NodeJS.ErrnoException) => resolve(error.code === "EAGAIN"));
+    socket.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code === "EAGAIN") resolve(true);
+      else if (error.code === "ECONNREFUSED" || error.code === "ENOENT") resolve(false);
+      else reject(error);
+    });
   });
 }

@@ -8,7 +8,9 @@
 import { randomFillSync } from "node:crypto";
 import fs from "node:fs";
 import {
+  BOOT_ID_BYTES,
   EPOCH_BYTES,
+  HEADER_BOOT_ID,
   HEADER_BYTES,
   HEADER_EPOCH,
   HEADER_SEED_A,
@@ -22,7 +24,7 @@ import type { Log } from "./log.ts";
 import { type Made, type Making, startMaking } from "./making.ts";
 import type { Standstill } from "./standstill.ts";
 import * as tablefile from "./tablefile.ts";
-import { type TableView, type Wasm, writeView } from "./wasm.ts";
+import { BOOT_ID_FILE, type TableView, type Wasm, writeView } from "./wasm.ts";
 
 export interface Publisher {
   /** Reads the last table back, or makes a new file aside. */
@@ -92,6 +94,9 @@ export function createPublisher({
   log,
 }: PublisherOptions): Publisher {
   const { image } = wasm;
+  /** Else nobody can tell whether the table's times are of his boot. */
+  const hasBootId = image.subarray(HEADER_BOOT_ID, HEADER_BOOT_ID + BOOT_ID_BYTES).some((byte) => byte !== 0);
+  const hasTable = isOn && hasBootId;
   let prepared: LastTable | NewTable | NoTable | undefined;
   let published: Published | undefined;
   let making: Making | undefined;
@@ -135,7 +140,7 @@ export function createPublisher({
       published = undefined;
       if (last !== undefined) tablefile.retireAndClose(last); // before anything that may fail
       putInPlace(makeHeader());
-      if (isOn) make();
+      if (hasTable) make();
       else settle();
     },
 
@@ -149,7 +154,7 @@ export function createPublisher({
 
   function prepareTable(): LastTable | NewTable | NoTable {
     if (hasRead) empty(); // the time before: what is empty by now would stay
-    const last = isOn ? readLast() : undefined;
+    const last = hasTable ? readLast() : undefined;
     if (typeof last === "object") return last;
     if (hasRead) empty();
     return makeNew(last);
@@ -157,7 +162,7 @@ export function createPublisher({
 
   /** Where there is no room for a table there may still be some for its header. */
   function makeNew(setAside?: string): NewTable | NoTable {
-    if (!isOn) return makeHeader();
+    if (!hasTable) return makeHeader();
     try {
       const aside = asidePath();
       const file = { ...tablefile.makeTable(aside, image), hasSets: true };
@@ -168,6 +173,7 @@ export function createPublisher({
   }
 
   function makeHeader(reason?: string): NewTable | NoTable {
+    if (!hasBootId) return { kind: "none", reason: `${BOOT_ID_FILE} cannot be read` };
     try {
       const aside = asidePath();
       const file = { ...tablefile.makeTable(aside, tablefile.headerAlone(image)), hasSets: false };
@@ -247,7 +253,7 @@ export function createPublisher({
   }
 
   function isWanting(): boolean {
-    return published === undefined || (isOn && !published.hasSets);
+    return published === undefined ? hasBootId : hasTable && !published.hasSets;
   }
 
   /** After each attempt to have what is wanted. */
@@ -257,6 +263,7 @@ export function createPublisher({
       retryMs = Math.min(2 * retryMs, RETRY_MAX_MS);
       return;
     }
+    if (published === undefined) return;
     retryMs = RETRY_FIRST_MS;
     if (saidReason !== undefined) log.tablePublished();
     saidReason = undefined;
@@ -315,7 +322,7 @@ export function createPublisher({
     setHeartbeat();
     if (published !== undefined) attempt(published, tablefile.writeHeartbeat);
     if (making !== undefined || !isWanting() || nowMs() < retryAtMs) return;
-    if (isOn) make();
+    if (hasTable) make();
     else {
       putInPlace(makeHeader());
       settle();

@@ -127,6 +127,8 @@ type Exports = Omit<Functions, "insert" | "rewrite"> & {
     WebAssembly.Global
   >;
 
+export const BOOT_ID_FILE = "/proc/sys/kernel/random/boot_id";
+
 const WASM_PAGE_BYTES = 65536;
 const MESSAGE_REGION_BYTES = 65536;
 const RECORD_REGION_BYTES = 65536;
@@ -211,8 +213,16 @@ function fillSetup(setup: Buffer, options: TableOptions): void {
   const random = options.random ?? randomFillSync;
   random(setup.subarray(HEADER_SEED_A, HEADER_SEED_A + SEEDS_BYTES));
   random(setup.subarray(HEADER_EPOCH, HEADER_EPOCH + EPOCH_BYTES));
-  const bootId = readFileSync("/proc/sys/kernel/random/boot_id", "latin1").replace(/[^0-9a-f]/g, "");
-  setup.write(bootId, HEADER_BOOT_ID, BOOT_ID_BYTES, "hex");
+  setup.write(bootId(), HEADER_BOOT_ID, BOOT_ID_BYTES, "hex");
+}
+
+/** Empty where there is no /proc. */
+function bootId(): string {
+  try {
+    return readFileSync(BOOT_ID_FILE, "latin1").replace(/[^0-9a-f]/g, "");
+  } catch {
+    return "";
+  }
 }
 
 /** Into a header page. */

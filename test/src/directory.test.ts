@@ -4,7 +4,7 @@ import net from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { DirectoryError, openDirectory } from "../../src/directory.ts";
 import { createLog } from "../../src/log.ts";
 
@@ -29,6 +29,7 @@ beforeEach(() => {
   directory = fs.mkdtempSync(path.join(tmpdir(), "namewell-test-"));
 });
 afterEach(() => {
+  vi.restoreAllMocks();
   for (const server of servers.splice(0)) server.close();
   fs.rmSync(directory, { recursive: true, force: true });
 });
@@ -60,6 +61,21 @@ describe("dns.sock", () => {
     await next.listen(newServer());
     expect(fs.readdirSync(directory)).toEqual(["dns.sock"]);
     await expect(openDirectory(directory, log).refuseSecondServer()).rejects.toThrow(DirectoryError);
+  });
+
+  it("is left to whoever may be behind it where that cannot be told", async () => {
+    const first = openDirectory(directory, log);
+    await first.listen(newServer());
+    const second = openDirectory(directory, log);
+    vi.spyOn(net, "connect").mockImplementation((() => {
+      const socket = new net.Socket();
+      process.nextTick(() => socket.destroy(Object.assign(new Error("connect EMFILE"), { code: "EMFILE" })));
+      return socket;
+    }) as typeof net.connect);
+    const refusal = `DNS_CACHE_DIR: '${directory}' cannot be used: connect EMFILE`;
+    await expect(second.refuseSecondServer()).rejects.toThrow(new DirectoryError(refusal));
+    await expect(second.listen(newServer())).rejects.toThrow(new DirectoryError(refusal));
+    expect([first.isInPlace(), fs.readdirSync(directory)]).toEqual([true, ["dns.sock"]]);
   });
 
   it("goes to exactly one of several servers that start at once over a dead one", async () => {
@@ -160,14 +176,16 @@ describe("client.so", () => {
   });
 });
 
-it("a directory that the server makes can be entered by all, whatever the umask", () => {
+it("a directory that the server makes can be entered by all, and so can those that lead to it, whatever the umask", () => {
+  fs.chmodSync(directory, 0o711);
   const before = process.umask(0o077);
   try {
-    openDirectory(path.join(directory, "made"), log);
+    openDirectory(path.join(directory, "first", "..", "second//third", "made"), log);
   } finally {
     process.umask(before);
   }
-  expect(modeOf("made")).toBe(0o755);
+  expect(["second", "second/third", "second/third/made"].map(modeOf)).toEqual([0o755, 0o755, 0o755]);
+  expect(modeOf("")).toBe(0o711);
 });
 
 it("a directory that cannot be made is an error of one line that names the variable", () => {

@@ -411,6 +411,39 @@ describe("start and stop", () => {
     expect(addressesOf(only(await askOnce(socketPath, ["google.com"])))).toEqual(["192.0.2.10"]);
   });
 
+  it.each([
+    ["dns.sock is taken away", () => fs.rmSync(socketPath)],
+    ["its directory is", () => fs.rmSync(directory, { recursive: true })],
+    [
+      "dns.sock is another's",
+      () => {
+        fs.rmSync(socketPath);
+        fs.writeFileSync(socketPath, "another");
+      },
+    ],
+  ])("ends with 1 where %s, and the next start serves again", async (_what, take) => {
+    await serve();
+    await askOnce(socketPath, ["google.com"]);
+    take();
+    expect(await server.stopped()).toBe(1);
+    expect(messages()).toContain(
+      `Stopping, to be started anew: ${socketPath} is not this server's any more, so nobody reaches it`,
+    );
+    server = startAgain();
+    await server.seen("Listening");
+    expect(addressesOf(only(await askOnce(socketPath, ["google.com"])))).toEqual(["192.0.2.10"]);
+    expect(fs.readdirSync(directory).sort()).toEqual(["cache.table", "client.so", "dns.sock"]);
+  });
+
+  it("answers what is under way before it ends where dns.sock is taken away", async () => {
+    await serve({}, (reply, _query, { transport }) => (transport === "udp" ? undefined : reply));
+    const answer = askOnce(socketPath, ["google.com"]);
+    await until(() => upstream.asked.length > 0);
+    fs.rmSync(socketPath);
+    expect(outcomeOf(only(await answer))).toBe(layout.OUTCOME_TEMPORARY);
+    expect(await server.stopped()).toBe(1);
+  });
+
   it("replaces the socket of a server that was killed", async () => {
     await serve();
     await server.stopped("SIGKILL");
