@@ -42,22 +42,25 @@ function server(options: Partial<TableOptions> = {}, isOn = true) {
   const log: string[] = [];
   const logger = createLog("info", { write: (line) => void log.push((JSON.parse(line) as { msg: string }).msg) });
   const socket = { isInPlace: true, isLost: false };
-  const publisher = createPublisher({
-    ...openDirectory(directory, logger),
-    wasm,
-    isOn,
-    isInPlace: () => socket.isInPlace,
-    onPlaceLost() {
-      socket.isLost = true;
-    },
-    realMsAt: createStandstill(() => undefined).realMsAt,
-    counters,
-    log: logger,
-  });
+  const create = () =>
+    createPublisher({
+      ...openDirectory(directory, logger),
+      wasm,
+      isOn,
+      isInPlace: () => socket.isInPlace,
+      onPlaceLost() {
+        socket.isLost = true;
+      },
+      realMsAt: createStandstill(() => undefined).realMsAt,
+      counters,
+      log: logger,
+    });
+  const publisher = create();
   publishers.push(publisher);
   const cache = createCache(wasm, publisher.publish);
   return {
     ...publisher,
+    again: create,
     wasm,
     socket,
     counters,
@@ -833,6 +836,28 @@ describe("a write that fails", () => {
     one.keep("a.example");
     expect(file().equals(one.wasm.image)).toBe(true);
     expect(one.counters.publishFailures).toBe(0);
+  });
+});
+
+describe("where nobody can tell which boot this is", () => {
+  it("there is no file, and not the last one either; the server goes on over the socket", () => {
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "hrtime"] });
+    started().stop();
+    const last = held();
+    const one = server();
+    one.stop();
+    one.wasm.image.fill(0, layout.HEADER_BOOT_ID, layout.HEADER_BOOT_ID + layout.BOOT_ID_BYTES);
+    const publisher = one.again();
+    publisher.prepare();
+    publisher.start();
+    one.keep("a.example");
+    vi.advanceTimersByTime(100_000);
+    publisher.renew({ upstreams: "" });
+    vi.advanceTimersByTime(100_000);
+    expect([stateIn(last()), fs.readdirSync(directory)]).toEqual([layout.STATE_RETIRED, []]);
+    expect(one.log).toEqual([
+      "The table is not published, and hits go over the socket: /proc/sys/kernel/random/boot_id cannot be read",
+    ]);
   });
 });
 
