@@ -320,13 +320,18 @@ export function createPublisher({
   function beat(): void {
     if (!holdsPlace()) return;
     setHeartbeat();
-    if (published !== undefined) attempt(published, tablefile.writeHeartbeat);
+    if (published !== undefined) attempt(published, beatThere);
     if (making !== undefined || !isWanting() || nowMs() < retryAtMs) return;
     if (hasTable) make();
     else {
       putInPlace(makeHeader());
       settle();
     }
+  }
+
+  function beatThere(descriptor: number): void {
+    if (tablefile.inodeAt(tablePath) !== published?.inode) throw new Error(`somebody has taken ${tablePath} away`);
+    tablefile.writeHeartbeat(descriptor, image);
   }
 
   function holdsPlace(): boolean {

@@ -249,6 +249,33 @@ describe("the published file", () => {
   });
 });
 
+it("is made again, with all that is known, where somebody takes it away", async () => {
+  vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "hrtime"] });
+  const one = started();
+  one.keep("a.example");
+  const last = held();
+  fs.rmSync(tablePath);
+  vi.advanceTimersByTime(250);
+  expect([stateIn(last()), isHeaderAlone(file())]).toEqual([layout.STATE_RETIRED, true]);
+  one.keep("b.example");
+  await made();
+  expect(
+    slotsIn(file())
+      .map(({ name }) => name)
+      .sort(),
+  ).toEqual(["a.example", "b.example"]);
+  expect(one.log).toEqual([
+    `The table is not published, and hits go over the socket: somebody has taken ${tablePath} away`,
+    "The table is published again",
+  ]);
+  one.stop();
+  const off = started({}, false);
+  fs.rmSync(tablePath);
+  off.keep("a.example");
+  vi.advanceTimersByTime(3000);
+  expect(isHeaderAlone(file())).toBe(true);
+});
+
 describe("a renewal", () => {
   const VIEW = { upstreams: "udp 192.0.2.2:53", servers: SERVERS };
   const ENTRIES = 65_536; // 32 MiB: eight pieces, two turns' worth of sets to look at
