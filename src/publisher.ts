@@ -322,11 +322,9 @@ export function createPublisher({
     setHeartbeat();
     if (published !== undefined) attempt(published, beatThere);
     if (making !== undefined || !isWanting() || nowMs() < retryAtMs) return;
-    if (hasTable) make();
-    else {
-      putInPlace(makeHeader());
-      settle();
-    }
+    if (published === undefined) putInPlace(makeHeader());
+    if (published !== undefined && hasTable) make();
+    else settle();
   }
 
   function beatThere(descriptor: number): void {

@@ -143,7 +143,8 @@ export function makeTable(path: string, image: Buffer): TableFile {
     }
     return file;
   } catch (error) {
-    dropTable(path, file);
+    fs.closeSync(file.descriptor); // at once: its header is to have the room
+    fs.rmSync(path, { force: true });
     throw error;
   }
 }

@@ -836,6 +836,27 @@ describe("a write that fails", () => {
     expect(new Set(one.log).size).toBe(1);
   });
 
+  it("has the header alone as soon as there is room for that, and the table when there is for it", async () => {
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "hrtime"] });
+    const one = started();
+    vi.spyOn(fs, "writeSync").mockImplementation(full);
+    one.keep("a.example");
+    expect(fs.readdirSync(directory)).toEqual([]);
+    vi.restoreAllMocks();
+    vi.spyOn(fs, "statfsSync").mockReturnValue({ blocks: 100, bavail: 2, bsize: 4096 } as fs.StatsFs);
+    vi.advanceTimersByTime(2500);
+    expect(isHeaderAlone(file())).toBe(true);
+    vi.restoreAllMocks();
+    vi.advanceTimersByTime(10_000);
+    await made();
+    expect(slotsIn(file()).map(({ name }) => name)).toEqual(["a.example"]);
+    expect(one.log).toEqual([
+      "The table is not published, and hits go over the socket: ENOSPC: no space left on device, write",
+      `The table is not published, and hits go over the socket: no room on the volume for ${one.wasm.image.length} bytes`,
+      "The table is published again",
+    ]);
+  });
+
   it("of a header alone ends it", () => {
     vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "hrtime"] });
     const one = started({}, false);
