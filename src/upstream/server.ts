@@ -17,11 +17,12 @@ export interface Server {
   close(): void;
 }
 
-export type Connect = (address: UpstreamAddress) => Transport;
+/** `isAside`: it is for what another transport to the same server cannot do, and is not kept open. */
+export type Connect = (address: UpstreamAddress, isAside?: boolean) => Transport;
 
 export function createServer(address: UpstreamAddress, connect: Connect, nowMs: number): Server {
   const main = connect(address);
-  const tcp = address.transport === "udp" ? connect({ ...address, transport: "tcp" }) : main;
+  const tcp = address.transport === "udp" ? connect({ ...address, transport: "tcp" }, true) : main;
   return {
     address,
     text: upstreamText(address),

@@ -1,6 +1,6 @@
 // The map of this folder: a question is put to a group of servers (group.ts, ask.ts), each of which has what was learned of
 // it (server.ts: health.ts, dialect.ts); one server is asked by the rules of exchange.ts, with a query of query.ts, over one of the transports, which
-// all have the shape below: udp.ts, stream.ts (TCP and TLS) and https.ts.
+// all have the shape below: udp.ts, stream.ts (TCP and TLS) and https.ts; the latter two keep connections (pool.ts).
 import type { BuiltQuery } from "./query.ts";
 
 /** Nothing was learned of the server: it is this process that takes no more. */

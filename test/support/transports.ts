@@ -2,7 +2,7 @@
 import dnsPacket from "dns-packet";
 import { TYPE_A } from "../../assembly/layout.ts";
 import { type BuiltQuery, buildQuery } from "../../src/upstream/query.ts";
-import type { Transport } from "../../src/upstream/transport.ts";
+import type { Receiver, Transport } from "../../src/upstream/transport.ts";
 
 export function queryFor(name: string): BuiltQuery {
   return buildQuery({ name, type: TYPE_A }, { ednsBytes: 1232, mixedCase: false, padded: false });
@@ -18,7 +18,12 @@ export interface Sent {
 }
 
 /** Takes the first message with an id of its own unless `isReply` says otherwise. */
-export function send(transport: Transport, name: string, isReply: (message: Buffer) => boolean = () => true): Sent {
+export function send(
+  transport: Transport,
+  name: string,
+  isReply: (message: Buffer) => boolean = () => true,
+  isAgain = false,
+): Sent {
   const query = queryFor(name);
   let cancel = () => {};
   let isSettled = false;
@@ -28,7 +33,7 @@ export function send(transport: Transport, name: string, isReply: (message: Buff
     function once(): void {
       if (!hasReturned || hasEnded) throw new Error("called before send() has returned, or after the end");
     }
-    cancel = transport.send(query, {
+    const receiver: Receiver = {
       receive(message) {
         once();
         const copy = Buffer.from(message);
@@ -42,11 +47,17 @@ export function send(transport: Transport, name: string, isReply: (message: Buff
         hasEnded = isSettled = true;
         reject(error);
       },
-    });
+    };
+    cancel = transport.send(query, receiver, isAgain);
     hasReturned = true;
   });
   reply.catch(() => {}); // a test looks when it likes
   return { reply, query, cancel: () => cancel(), isSettled: () => isSettled };
+}
+
+/** The same question a second time, nothing having come. */
+export function sendAgain(transport: Transport, name: string): Sent {
+  return send(transport, name, undefined, true);
 }
 
 export function addressIn(message: Buffer): unknown {

@@ -12,7 +12,7 @@ import {
   opensslMissing,
   trust,
 } from "../../support/certificates.ts";
-import { addressIn, replyTo, type Sent, send } from "../../support/transports.ts";
+import { addressIn, replyTo, type Sent, send, sendAgain } from "../../support/transports.ts";
 
 type Behaviour = (
   stream: http2.ServerHttp2Stream,
@@ -52,11 +52,14 @@ async function server(behaviours: readonly Behaviour[], settings: http2.Settings
   const sessions = new Set<http2.ServerHttp2Session>();
   let connections = 0;
   let queries = 0;
+  let most = 0;
+  const names = new Map<unknown, string[]>();
   const seen: http2.IncomingHttpHeaders[] = [];
   const listener = http2.createSecureServer({ cert: certificate.cert, key: certificate.key, settings });
   listener.on("session", (session) => {
     connections++;
     sessions.add(session);
+    most = Math.max(most, sessions.size);
     session.on("error", () => {});
     session.on("close", () => sessions.delete(session));
   });
@@ -67,7 +70,12 @@ async function server(behaviours: readonly Behaviour[], settings: http2.Settings
     stream.on("error", () => {});
     stream.on("data", (chunk: Buffer) => chunks.push(chunk));
     stream.on("end", () => {
-      if (!stream.destroyed) void behaviour(stream, Buffer.concat(chunks), headers);
+      if (stream.destroyed) return;
+      const query = Buffer.concat(chunks);
+      const inSession = names.get(stream.session) ?? [];
+      names.set(stream.session, inSession);
+      inSession.push(dnsPacket.decode(query).questions?.[0]?.name ?? "");
+      void behaviour(stream, query, headers);
     });
   });
   listener.listen(0, "127.0.0.1");
@@ -77,7 +85,17 @@ async function server(behaviours: readonly Behaviour[], settings: http2.Settings
     for (const session of sessions) session.destroy();
   });
   const { port } = listener.address() as net.AddressInfo;
-  return { port, sessions, seen, connections: () => connections, stopListening: () => listener.close() };
+  /** The names asked for, by session. */
+  const asked = () => [...names.values()];
+  return {
+    port,
+    sessions,
+    seen,
+    asked,
+    connections: () => connections,
+    most: () => most,
+    stopListening: () => listener.close(),
+  };
 }
 
 /** A way to the server on which nothing passes any more, though nothing is closed, once it has broken down. */
@@ -296,6 +314,68 @@ describe.skipIf(missing)(`an https transport${missing === undefined ? "" : ` (${
     const sent = [send(transport, "a.example"), send(transport, "b.example")];
     expect((await Promise.all(sent.map(({ reply }) => reply))).map(addressIn)).toEqual(["192.0.2.7", "192.0.2.1"]);
     expect(connections()).toBe(2);
+  });
+
+  const served = new WeakMap<object, number>();
+  const leavesAfter =
+    (count: number, leave: (session: http2.ServerHttp2Session, lastId: number) => void): Behaviour =>
+    (stream, query) => {
+      const { session } = stream;
+      if (session === undefined) return;
+      const replies = (served.get(session) ?? 0) + 1;
+      served.set(session, replies);
+      if (replies <= count) respond(stream, replyTo(query));
+      if (replies === count) leave(session as http2.ServerHttp2Session, stream.id ?? 0);
+    };
+  const saysGoodbye = (session: http2.ServerHttp2Session, lastId: number) =>
+    session.goaway(constants.NGHTTP2_NO_ERROR, lastId);
+  const hangsUpSoon = (session: http2.ServerHttp2Session) => void setTimeout(() => session.destroy(), 20);
+  const limits: ReadonlyArray<[string, number, Behaviour, http2.Settings]> = [
+    ["8 at once to a server that says goodbye after one", 8, leavesAfter(1, saysGoodbye), {}],
+    ["1,000 at once to a server that says goodbye after 100", 1000, leavesAfter(100, saysGoodbye), {}],
+    [
+      "1,000 at once to a server that takes 10 at a time, and says goodbye after 100",
+      1000,
+      leavesAfter(100, saysGoodbye),
+      { maxConcurrentStreams: 10 },
+    ],
+    ["1,000 at once to a server that hangs up after 100", 1000, leavesAfter(100, hangsUpSoon), {}],
+  ];
+  it.each(limits)("brings the replies to %s", async (_title, count, behaviour, settings) => {
+    const { port, most, asked, connections } = await server([behaviour], settings);
+    const transport = transportTo(port);
+    const replies = Array.from({ length: count }, (_, i) => send(transport, `n${i}.example`).reply);
+    expect((await Promise.all(replies)).map(addressIn)).toEqual(Array(count).fill("192.0.2.1"));
+    expect(most()).toBeLessThanOrEqual(10);
+    expect(connections()).toBeLessThanOrEqual(25);
+    for (const names of asked()) expect(new Set(names).size).toBe(names.length);
+  });
+
+  it("asks a second time on another session, and no session twice", async () => {
+    const held: Array<() => void> = [];
+    const slow: Behaviour = (stream, query) => void held.push(() => respond(stream, replyTo(query)));
+    const { port, asked } = await server([slow]);
+    const transport = transportTo(port);
+    const names = Array.from({ length: 50 }, (_, i) => `n${i}.example`);
+    const first = names.map((name) => send(transport, name));
+    await expect.poll(() => held.length).toBe(50);
+    const second = names.map((name) => sendAgain(transport, name));
+    await expect.poll(() => held.length).toBe(100);
+    for (const answer of held) answer();
+    await Promise.all([...first, ...second].map(({ reply }) => reply));
+    expect(asked().map((each) => [...each].sort())).toEqual([[...names].sort(), [...names].sort()]);
+  });
+
+  it("does not put a query on a kept session on which nothing comes, not even an answer to a ping", async () => {
+    const { port } = await server([answers, () => way.breakDown(), answers]);
+    const way = await wayTo(port);
+    const transport = transportTo(way.port, { suspectMs: 60, silenceMs: 1000 });
+    await send(transport, "a.example").reply;
+    const lost = send(transport, "b.example");
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(addressIn(await send(transport, "c.example").reply)).toBe("192.0.2.1");
+    expect(way.connections()).toBe(2);
+    expect(await failureOf(lost)).toBe("no frame for 1000 ms");
   });
 
   it("asks once more what a server has refused unseen", async () => {

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import http2 from "node:http2";
 import net from "node:net";
+import { networkInterfaces } from "node:os";
 import tls from "node:tls";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import type { UpstreamAddress } from "../../../src/upstream/address.ts";
@@ -20,6 +21,7 @@ const TRANSPORTS = ["tls", "https"] as const;
 type Secure = (typeof TRANSPORTS)[number];
 
 const missing = opensslMissing();
+const hasIPv6 = Object.values(networkInterfaces()).some((each) => each?.some(({ address }) => address === "::1"));
 const endings: Array<() => void> = [];
 let authority: Authority;
 
@@ -43,8 +45,9 @@ interface Handshake {
 }
 
 /** Answers every query. */
-async function server(transport: Secure, { cert, key }: Certificate, options: tls.TlsOptions = {}) {
+async function server(transport: Secure, { cert, key }: Certificate, options: tls.TlsOptions = {}, host?: string) {
   const handshakes: Handshake[] = [];
+  const authorities: unknown[] = [];
   const sockets = new Set<tls.TLSSocket>();
   const listener =
     transport === "tls" ? tls.createServer({ cert, key, ...options }) : http2.createSecureServer({ cert, key });
@@ -55,18 +58,19 @@ async function server(transport: Secure, { cert, key }: Certificate, options: tl
     socket.on("error", () => {});
     if (transport === "tls") socket.on("data", (query: Buffer) => socket.write(framed(replyTo(query.subarray(2)))));
   });
-  listener.on("stream", (stream: http2.ServerHttp2Stream) => {
+  listener.on("stream", (stream: http2.ServerHttp2Stream, headers: http2.IncomingHttpHeaders) => {
+    authorities.push(headers[":authority"]);
     stream.on("data", (query: Buffer) => {
       stream.respond({ ":status": 200, "content-type": "application/dns-message" });
       stream.end(replyTo(query));
     });
   });
-  return { handshakes, sockets, port: await listening(listener, sockets) };
+  return { handshakes, sockets, authorities, port: await listening(listener, sockets, host) };
 }
 
-async function listening(listener: net.Server, sockets: Set<net.Socket> = new Set()): Promise<number> {
+async function listening(listener: net.Server, sockets: Set<net.Socket> = new Set(), host?: string): Promise<number> {
   listener.on("connection", (socket) => sockets.add(socket));
-  listener.listen(0, "127.0.0.1");
+  listener.listen(0, host ?? "127.0.0.1");
   await once(listener, "listening");
   endings.push(() => {
     listener.close();
@@ -75,10 +79,10 @@ async function listening(listener: net.Server, sockets: Set<net.Socket> = new Se
   return (listener.address() as net.AddressInfo).port;
 }
 
-function transportTo(transport: Secure, port: number, name?: string) {
+function transportTo(transport: Secure, port: number, name?: string, host = "127.0.0.1") {
   const address: UpstreamAddress = {
     transport,
-    host: "127.0.0.1",
+    host,
     port,
     ...(name !== undefined && { name }),
     ...(transport === "https" && { path: "/dns-query" }),
@@ -88,8 +92,8 @@ function transportTo(transport: Secure, port: number, name?: string) {
   return made;
 }
 
-const outcome = (transport: Secure, port: number, name?: string) =>
-  send(transportTo(transport, port, name), "a.example").reply.then(addressIn, (error: NodeJS.ErrnoException) => ({
+const outcome = (transport: Secure, port: number, name?: string, host?: string) =>
+  send(transportTo(transport, port, name, host), "a.example").reply.then(addressIn, (error: NodeJS.ErrnoException) => ({
     code: error.code,
     message: error.message,
   }));
@@ -124,6 +128,19 @@ describe.skipIf(missing).each(TRANSPORTS)("%s", (transport) => {
         `^certificate of ${transport} 127.0.0.1:${ofName.port}${path} refused: .*127.0.0.1`,
       ),
     });
+  });
+
+  it.skipIf(!hasIPv6)("knows a server's address without its zone", async () => {
+    const { port, authorities } = await server(transport, authority.issue(["IP:::1"]), {}, "::1");
+    expect(await outcome(transport, port, undefined, "::1%lo")).toBe("192.0.2.1");
+    if (transport === "https") expect(authorities).toEqual([`[::1]:${port}`]);
+  });
+
+  it("throws on no name that a user may give", async () => {
+    const { port } = await server(transport, authority.issue(["IP:127.0.0.1"]));
+    for (const name of ["xn--a.example", "a.0x1"]) {
+      expect(await outcome(transport, port, name)).toMatchObject({ message: expect.stringContaining("refused") });
+    }
   });
 
   it("checks it whatever NODE_TLS_REJECT_UNAUTHORIZED says", async () => {

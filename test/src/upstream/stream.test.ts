@@ -1,10 +1,11 @@
 import { once } from "node:events";
 import net from "node:net";
+import dnsPacket from "dns-packet";
 import { afterEach, describe, expect, it } from "vitest";
 import { createStreamTransport, type StreamOptions } from "../../../src/upstream/stream.ts";
 import type { Transport } from "../../../src/upstream/transport.ts";
 import { PRINTS_ADDRESS, transportProgram } from "../../support/transportProcess.ts";
-import { addressIn, framed, queryFor, replyTo, send } from "../../support/transports.ts";
+import { addressIn, framed, queryFor, replyTo, send, sendAgain } from "../../support/transports.ts";
 
 type Conversation = (socket: net.Socket, queries: AsyncGenerator<Buffer>, number: number) => void | Promise<void>;
 
@@ -16,14 +17,19 @@ afterEach(() => {
 /** A server that does to its first connection, its second and so on what it is told, the last for all that follow. */
 async function server(...conversations: Conversation[]) {
   let connections = 0;
+  let most = 0;
   const open = new Set<net.Socket>();
+  const seen: string[][] = [];
   const listener = net.createServer((socket) => {
     const number = connections++;
     open.add(socket);
+    most = Math.max(most, open.size);
+    const names: string[] = [];
+    seen.push(names);
     socket.on("error", () => {});
     socket.on("close", () => open.delete(socket));
     const conversation = conversations[Math.min(number, conversations.length - 1)] as Conversation;
-    void Promise.resolve(conversation(socket, queriesOf(socket), number)).catch(() => {});
+    void Promise.resolve(conversation(socket, queriesOf(socket, names), number)).catch(() => {});
   });
   listener.listen(0, "127.0.0.1");
   await once(listener, "listening");
@@ -32,16 +38,19 @@ async function server(...conversations: Conversation[]) {
     for (const socket of open) socket.destroy();
   });
   const { port } = listener.address() as net.AddressInfo;
-  return { port, connections: () => connections, open, stopListening: () => listener.close() };
+  /** The names asked for, by connection. */
+  return { port, connections: () => connections, most: () => most, open, seen, stopListening: () => listener.close() };
 }
 
-async function* queriesOf(socket: net.Socket): AsyncGenerator<Buffer> {
+async function* queriesOf(socket: net.Socket, names: string[]): AsyncGenerator<Buffer> {
   let received = Buffer.alloc(0);
   for await (const chunk of socket) {
     received = Buffer.concat([received, chunk]);
     while (received.length >= 2 && received.length >= 2 + received.readUInt16BE(0)) {
       const end = 2 + received.readUInt16BE(0);
-      yield received.subarray(2, end);
+      const query = received.subarray(2, end);
+      names.push(dnsPacket.decode(query).questions?.[0]?.name ?? "");
+      yield query;
       received = received.subarray(end);
     }
   }
@@ -56,7 +65,25 @@ function transportTo(port: number, options: StreamOptions = {}): Transport {
 const answersAll: Conversation = async (socket, queries) => {
   for await (const query of queries) socket.write(framed(replyTo(query)));
 };
+/** Replies to so many, and leaves. */
+const answers =
+  (count: number, leave: (socket: net.Socket) => void): Conversation =>
+  async (socket, queries) => {
+    for (let replies = 0; replies < count; replies++) {
+      socket.write(framed(replyTo((await take(queries, 1))[0] as Buffer)));
+    }
+    leave(socket);
+  };
 const staysSilent: Conversation = (socket) => void socket.resume();
+
+function drip(socket: net.Socket, bytes: Buffer, each = 1): void {
+  let at = 0;
+  const timer = setInterval(() => {
+    socket.write(bytes.subarray(at, at + each));
+    at += each;
+  }, 5);
+  socket.on("close", () => clearInterval(timer));
+}
 
 function closedGate() {
   let open = () => {};
@@ -214,19 +241,62 @@ describe("a stream transport", () => {
     expect(connections()).toBe(2);
   });
 
-  it("does not send a third time", async () => {
+  const ends = (socket: net.Socket) => void socket.end();
+  const resets = (socket: net.Socket) => void socket.resetAndDestroy();
+  const limits: ReadonlyArray<[string, number, Conversation, number]> = [
+    ["8 at once to a server that ends a connection after one reply", 8, answers(1, ends), 10],
+    ["1,000 at once to a server that ends a connection after one reply", 1000, answers(1, ends), 1002],
+    ["1,000 at once to a server that ends a connection after 100", 1000, answers(100, ends), 12],
+    ["1,000 at once to a server that resets a connection after 128", 1000, answers(128, resets), 1002], // replies get lost
+  ];
+  it.each(limits)("brings the replies to %s", async (_title, count, conversation, connectionsMax) => {
+    const { port, connections, most, seen } = await server(conversation);
+    const transport = transportTo(port);
+    const replies = Array.from({ length: count }, (_, i) => send(transport, `n${i}.example`).reply);
+    expect((await Promise.all(replies)).map(addressIn)).toEqual(Array(count).fill("192.0.2.1"));
+    expect(connections()).toBeLessThanOrEqual(connectionsMax);
+    expect(most()).toBeGreaterThan(3); // not one after the other
+    expect(most()).toBeLessThanOrEqual(9); // 8, and one that the server has not seen closed
+    for (const names of seen) expect(new Set(names).size).toBe(names.length);
+  });
+
+  it("learns how many a connection bears only where one after the other is closed amid queries", async () => {
     const { port, connections } = await server(async (socket, queries) => {
       socket.write(framed(replyTo((await take(queries, 1))[0] as Buffer)));
-      await take(queries, 1);
+      await take(queries, 20);
       socket.end();
-    });
+    }, answersAll);
     const transport = transportTo(port);
     await send(transport, "a.example").reply;
-    const sent = [send(transport, "b.example"), send(transport, "c.example")];
-    // Each connection answers one query and closes on the next: of two that go to the second connection, one is lost.
-    const failures = await Promise.all(sent.map(failureOf));
-    expect(failures.filter((failure) => failure === "closed before it answered")).toHaveLength(1);
+    await Promise.all(Array.from({ length: 20 }, (_, i) => send(transport, `n${i}.example`).reply));
     expect(connections()).toBe(2);
+  });
+
+  it("uses fewer connections where a server closes those that are too many for it", async () => {
+    const present = new Set<net.Socket>();
+    const { port } = await server(async (socket, queries, number) => {
+      if (present.size >= 2) return void socket.destroy();
+      present.add(socket);
+      socket.on("close", () => present.delete(socket));
+      await answers(3, () => socket.end())(socket, queries, number);
+    });
+    const transport = transportTo(port);
+    const replies = Array.from({ length: 60 }, (_, i) => send(transport, `n${i}.example`).reply);
+    expect((await Promise.all(replies)).map(addressIn)).toEqual(Array(60).fill("192.0.2.1"));
+  });
+
+  it("fails all that wait for a connection when the server stops listening", async () => {
+    const { port, stopListening } = await server(async (socket, queries) => {
+      socket.write(framed(replyTo((await take(queries, 1))[0] as Buffer)));
+      if (++answered === 3) stopListening();
+      socket.end();
+    });
+    let answered = 0;
+    const transport = transportTo(port);
+    const sent = Array.from({ length: 100 }, (_, i) => send(transport, `n${i}.example`));
+    const failures = await Promise.all(sent.map(failureOf));
+    expect(failures.filter((failure) => failure === undefined).length).toBeGreaterThanOrEqual(3);
+    expect(failures).toContain("ECONNREFUSED");
   });
 
   it("sends nothing again that was taken back", async () => {
@@ -300,7 +370,7 @@ describe("a stream transport", () => {
   it("gives up a connection on which nothing comes while queries wait, and opens another for the next", async () => {
     const { port, connections } = await server(staysSilent, answersAll);
     const transport = transportTo(port, { silenceMs: 50 });
-    expect(await failureOf(send(transport, "a.example"))).toBe("no byte for 50 ms");
+    expect(await failureOf(send(transport, "a.example"))).toBe("no message for 50 ms");
     expect(addressIn(await send(transport, "a.example").reply)).toBe("192.0.2.1");
     expect(connections()).toBe(2);
   });
@@ -324,6 +394,91 @@ describe("a stream transport", () => {
     expect(connections()).toBe(2);
   });
 
+  it("asks a second time on a new connection where nothing has come since the first, and hears the old one to its end", async () => {
+    const gate = closedGate();
+    const { port, connections, open, seen } = await server(async (socket, queries) => {
+      const [query] = (await take(queries, 1)) as [Buffer];
+      await gate.opened;
+      socket.write(framed(replyTo(query, "192.0.2.7")));
+      await take(queries, 1);
+    }, answersAll);
+    const transport = transportTo(port);
+    const first = send(transport, "a.example");
+    await expect.poll(() => seen).toEqual([["a.example"]]);
+    expect(addressIn(await sendAgain(transport, "a.example").reply)).toBe("192.0.2.1");
+    expect(addressIn(await send(transport, "b.example").reply)).toBe("192.0.2.1");
+    expect(seen).toEqual([["a.example"], ["a.example", "b.example"]]);
+    gate.open();
+    expect(addressIn(await first.reply)).toBe("192.0.2.7");
+    expect([connections(), open.size]).toEqual([2, 2]); // what is heard again is good again
+  });
+
+  it("closes a connection that was silent when its queries have ended", async () => {
+    const { port, open } = await server(staysSilent, answersAll);
+    const transport = transportTo(port);
+    const first = send(transport, "a.example");
+    await sendAgain(transport, "a.example").reply;
+    expect(open.size).toBe(2);
+    first.cancel();
+    await expect.poll(() => open.size).toBe(1);
+  });
+
+  it("asks a second time on a new connection also where the first query was taken back", async () => {
+    const { port, connections } = await server(staysSilent, answersAll);
+    const transport = transportTo(port);
+    const other = send(transport, "b.example");
+    send(transport, "a.example").cancel();
+    expect(addressIn(await sendAgain(transport, "a.example").reply)).toBe("192.0.2.1");
+    expect(connections()).toBe(2);
+    other.cancel();
+  });
+
+  it("asks a second time on another connection also where others were answered on the first", async () => {
+    const { port, seen } = await server(async (socket, queries) => {
+      for await (const query of queries) {
+        if (dnsPacket.decode(query).questions?.[0]?.name !== "a.example") socket.write(framed(replyTo(query)));
+      }
+    }, answersAll);
+    const transport = transportTo(port);
+    const first = send(transport, "a.example");
+    await send(transport, "b.example").reply;
+    await sendAgain(transport, "a.example").reply;
+    await send(transport, "c.example").reply;
+    expect(seen).toEqual([["a.example", "b.example", "c.example"], ["a.example"]]);
+    first.cancel();
+  });
+
+  it("opens no more than some connections to a server that says nothing, however often it is asked again", async () => {
+    const { port, most } = await server(staysSilent);
+    const transport = transportTo(port);
+    const sent = Array.from({ length: 30 }, () => sendAgain(transport, "a.example"));
+    await expect.poll(() => sent.filter((each) => each.isSettled()).length).toBe(22);
+    expect(new Set(await Promise.all(sent.slice(0, 22).map(failureOf)))).toEqual(new Set(["no message for 12000 ms"]));
+    expect(most()).toBeLessThanOrEqual(9);
+  });
+
+  const lifeless: ReadonlyArray<[string, (socket: net.Socket) => void]> = [
+    ["nothing more", () => {}],
+    ["a byte at a time", (socket) => drip(socket, Buffer.alloc(60_000))],
+    ["messages without a header", (socket) => drip(socket, Buffer.alloc(60_000), 2)],
+  ];
+  it.each(lifeless)("does not put a query on a kept connection on which comes %s", async (_title, goOn) => {
+    const { port, connections } = await server(async (socket, queries) => {
+      const [first] = (await take(queries, 1)) as [Buffer];
+      socket.write(framed(replyTo(first)));
+      await take(queries, 1);
+      socket.write(Buffer.of(0xff));
+      goOn(socket);
+    }, answersAll);
+    const transport = transportTo(port, { suspectMs: 60, silenceMs: 300 });
+    await send(transport, "a.example").reply;
+    const lost = send(transport, "b.example");
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(addressIn(await send(transport, "c.example").reply)).toBe("192.0.2.1");
+    expect(connections()).toBe(2);
+    expect(await failureOf(lost)).toBe("no message for 300 ms");
+  });
+
   it("keeps a connection on which nothing comes because nothing waits", async () => {
     const { port, connections } = await server(answersAll);
     const transport = transportTo(port, { silenceMs: 300 });
@@ -340,6 +495,16 @@ describe("a stream transport", () => {
     await expect.poll(() => open.size).toBe(0);
     await send(transport, "a.example").reply;
     expect(connections()).toBe(2);
+  });
+
+  it("takes a connection for idle though bytes come that nobody asked for", async () => {
+    const { port, open } = await server(async (socket, queries) => {
+      socket.write(framed(replyTo((await take(queries, 1))[0] as Buffer)));
+      drip(socket, Buffer.alloc(60_000, 0xff));
+    });
+    const transport = transportTo(port, { idleMs: 50 });
+    await send(transport, "a.example").reply;
+    await expect.poll(() => open.size).toBe(0);
   });
 
   it("fails what is under way when it is closed, and all that is sent afterwards", async () => {
