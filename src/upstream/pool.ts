@@ -19,7 +19,7 @@
 import { nowMs } from "../clock.ts";
 import type { BuiltQuery } from "./query.ts";
 import { createSilence, type Silence } from "./silence.ts";
-import { OwnLackError, type Receiver, type Transport } from "./transport.ts";
+import { isWithoutDescriptors, OwnLackError, type Receiver, type Transport } from "./transport.ts";
 
 /** One connection, as stream.ts and https.ts know it. */
 export interface Wire {
@@ -324,7 +324,7 @@ export function createPool(open: (events: Events) => Wire, options: PoolOptions)
       abreast = connections.size;
       abreastUntilMs = now + LEARNED_MS;
     }
-    const goAgain = isByServer && !isClosed && (isFruitful || isOneTooMany);
+    const goAgain = isByServer && !isClosed && (isFruitful || isOneTooMany) && !isWithoutDescriptors(error);
     const again = left.filter((sending) => goAgain && sending.resent++ < RESENT_MAX);
     const failing = left.filter((sending) => !again.includes(sending));
     if (isByServer && !goAgain && connections.size === 0) failing.push(...waiting.splice(0));

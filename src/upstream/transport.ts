@@ -6,6 +6,11 @@ import type { BuiltQuery } from "./query.ts";
 /** Nothing was learned of the server: it is this process that takes no more. */
 export class OwnLackError extends Error {}
 
+/** Then another socket is not to be had either. */
+export function isWithoutDescriptors({ code }: NodeJS.ErrnoException): boolean {
+  return code === "EMFILE" || code === "ENFILE";
+}
+
 /** To one server. */
 export interface Transport {
   /**
@@ -21,6 +26,6 @@ export interface Transport {
 export interface Receiver {
   /** A message that may be the reply: true takes it, and ends the query. */
   receive(message: Uint8Array): boolean;
-  /** The query has failed: nothing more comes. */
+  /** The query has failed, which tells of no other: nothing more comes. */
   fail(error: Error): void;
 }
