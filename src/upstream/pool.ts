@@ -284,12 +284,11 @@ export function createPool(open: (events: Events) => Wire, options: PoolOptions)
     if (connection.underWay.size === 0) setImmediate(endUnused, connection);
   }
 
-  /** Makes room for another. */
+  /** Makes room for another. Nothing is said of its queries, for nothing is known of them. */
   function giveUp(connection: Connection): void {
-    const left = [...connection.underWay];
-    for (const sending of left) {
+    for (const sending of [...connection.underWay]) {
       detach(sending);
-      failLater(sending, new Error(silenceText));
+      over(sending);
     }
     lose(connection, new Error(silenceText));
   }

@@ -67,6 +67,7 @@ export function createStreamTransport(
       drop: ({ query }) => void byId.delete(query.id),
       hasRoom: () => socket.writableLength <= UNSENT_BYTES_MAX,
       hold(isHeld) {
+        if (socket.destroyed) return; // it would listen for a connection that never comes
         if (isHeld) socket.ref();
         else socket.unref();
       },

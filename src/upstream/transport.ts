@@ -16,7 +16,8 @@ export interface Transport {
   /**
    * Gives the query an id of its own and sends it. Never throws. Nothing is called before it has returned, nor after the
    * function that it returns, which takes the query back, has been. `isAgain`: the same question has been sent before and
-   * nothing has come, so it does not go out over a connection that has been silent since.
+   * nothing has come, so it does not go out over a connection that has been silent since. Whoever sends it takes it back
+   * when it has waited for long enough: it is listened to for some 12 s, and less where there are too many.
    */
   send(query: BuiltQuery, receiver: Receiver, isAgain?: boolean): () => void;
   /** Lets go of sockets; what is under way ends with an error. */

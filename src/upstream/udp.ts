@@ -94,7 +94,7 @@ export function createUdpTransport(
     if (choice.length > 0) return choice[randomInt(choice.length)];
     const oldest = [...sockets].find((each) => !isYoung(each));
     if (oldest === undefined) return undefined;
-    giveUp(oldest);
+    retire(oldest);
     return open(now);
   }
 
@@ -232,8 +232,7 @@ export function createUdpTransport(
     const now = nowMs();
     for (const socket of sockets) {
       if (now - socket.madeAtMs < socketMsMax) continue;
-      if (socket.underWay === 0) retire(socket);
-      else if (now - socket.sentAtMs >= listenMsMax) failAll(socket, new Error(`no reply for ${listenMsMax} ms`));
+      if (socket.underWay === 0 || now - socket.sentAtMs >= listenMsMax) retire(socket);
     }
     sweepLater();
   }
@@ -242,12 +241,6 @@ export function createUdpTransport(
     if (isSwept || sockets.size === 0) return;
     isSwept = true;
     wheel.after(sweepMs, sweep);
-  }
-
-  /** Makes room for another. */
-  function giveUp(socket: UdpSocket): void {
-    retire(socket);
-    process.nextTick(failAll, socket, new Error("no reply, and too many others wait"));
   }
 
   function failAll(socket: UdpSocket, error: Error): void {
