@@ -60,6 +60,10 @@ const OUTCOMES = {
 function told(reply: Reply): Expected {
   if (reply.verdict === "foreign") return reply;
   const beside = reply.serverCookie && { serverCookie: Buffer.from(reply.serverCookie).toString("hex") };
+  if (reply.verdict === "failure") {
+    const { hasOpt: _, serverCookie: __, ...rest } = reply;
+    return { ...rest, ...beside };
+  }
   if (reply.verdict !== "answer") return { ...reply, serverCookie: undefined, ...beside };
   const { record } = reply;
   const [name = "", ...chain] = namesOf(record);

@@ -140,7 +140,10 @@ describe("a question", () => {
   });
 
   it("that no upstream answers is a temporary failure, announced by a pending frame, and remembered", async () => {
-    await serve({ DNS_CACHE_TIMEOUT_MS: "600" }, () => undefined);
+    await serve({ DNS_CACHE_TIMEOUT_MS: "600" }, (reply, _query, { name }) =>
+      name === "v4.example" ? reply : undefined,
+    );
+    await askOnce(socketPath, ["v4.example"]); // an upstream that nobody has heard of yet may only be slow
     const client = await connectTo(socketPath);
     client.socket.write(questionFrame(["google.com"]));
     const [pending, answer] = (await client.frames(2)) as [Buffer, Buffer];
@@ -375,7 +378,7 @@ describe("start and stop", () => {
     const answer = askOnce(socketPath, ["google.com"]);
     await until(() => upstream.asked.length > 0);
     const stopped = server.stopped("SIGTERM");
-    expect(outcomeOf(only(await answer))).toBe(layout.OUTCOME_TEMPORARY);
+    expect(outcomeOf(only(await answer))).toBe(layout.OUTCOME_UNFIT); // libc may wait longer for it
     expect(await stopped).toBe(0);
   });
 
