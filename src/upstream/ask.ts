@@ -88,13 +88,13 @@ export function createAsk(options: AskOptions): Ask {
       function next(): void {
         stopWaiting();
         leaveGate();
-        if (denial !== undefined) lookAtDenial();
+        if (denial !== undefined) askAsLibc() || lookAtDenial();
         else if (!hasNoWay()) leaveGate = gate(turn);
         else if (!askAsLibc()) fail();
       }
 
       function turn(): void {
-        if (hasEnded) return;
+        if (hasEnded || (turns >= servers.length && askAsLibc())) return;
         const server = choose();
         if (server === undefined) return; // all that can be sent has been: what is left is to wait
         waitedFor = server;
@@ -154,7 +154,7 @@ export function createAsk(options: AskOptions): Ask {
 
       /** Where all have failed, those that may say something else the next time are asked once more, as libc would. */
       function askAsLibc(): boolean {
-        const server = servers.find((each) => failed.get(each)?.mayChange && !askedAsLibc.has(each));
+        const server = servers.find(isLeftToLibc);
         if (server === undefined) return false;
         askedAsLibc.add(server);
         failed.delete(server);
@@ -163,6 +163,10 @@ export function createAsk(options: AskOptions): Ask {
         wait(server);
         begin(server, true);
         return true;
+      }
+
+      function isLeftToLibc(server: Server): boolean {
+        return failed.get(server)?.mayChange === true && !askedAsLibc.has(server);
       }
 
       function put(server: Server): void {
@@ -174,14 +178,9 @@ export function createAsk(options: AskOptions): Ask {
           known.leaveWindow = server.window.enter(() => {
             if (hasEnded || underway.again()) return;
             known.isSpent = true;
-            const inHand = underway.inHand();
             queueMicrotask(() => {
               known.leaveWindow();
-              if (hasEnded || known.isOver) return;
-              if (inHand !== undefined) {
-                underway.takeBack();
-                take(known, inHand);
-              } else if (waitedFor === server) next();
+              if (!hasEnded && waitedFor === server) next();
             });
           });
         }
@@ -250,7 +249,8 @@ export function createAsk(options: AskOptions): Ask {
       function counts(server: Server): boolean {
         if (!isList || server === beside) return true;
         const now = nowMs();
-        const isGivenUp = (before: Server) => failed.has(before) || before.health.isDead(now);
+        const isGivenUp = (before: Server) =>
+          (failed.has(before) && !isLeftToLibc(before)) || before.health.isDead(now);
         const isStillSilent = beside === undefined || failed.has(beside) || now - startMs >= BESIDE_WAIT_MS;
         return isStillSilent && servers.slice(0, servers.indexOf(server)).every(isGivenUp);
       }
@@ -263,11 +263,6 @@ export function createAsk(options: AskOptions): Ask {
       }
 
       function fail(): void {
-        for (const { server, underway, isOver } of attempts.values()) {
-          const inHand = isOver ? undefined : underway?.inHand();
-          if (inHand !== undefined && "record" in inHand) denial ??= { record: inHand.record, by: server };
-          else if (inHand !== undefined) failed.set(server, inHand);
-        }
         if (denial !== undefined && !mayKnowBetter(denial.by)) {
           finish(denial);
           return;

@@ -37,8 +37,6 @@ export interface Underway {
   /** It has been silent for a wait: asks again, one rung down. False where nothing is left to try. */
   again(): boolean;
   isOverTcp(): boolean;
-  /** What counts where nothing better has come. */
-  inHand(): Ending | undefined;
   /** Listens no more. */
   takeBack(): void;
 }
@@ -77,14 +75,13 @@ export function createExchange({ readReply, counters, log }: ExchangeOptions): E
     const sent = { udp: 0, tcp: 0 };
     const steps: Step[] = [];
     let rung: Rung = firstRung(); // that of the last query
-    let inHand: Ending | undefined; // what counts where nothing better comes
     let above: Form | undefined; // the way of asking that brought less than an answer
     let keptBack: Step | undefined;
     let hasFreshCookie = false;
     let isTruncated = false; // nothing but TCP has it whole
     let isDone = false;
     go(rung, undefined);
-    return { again, isOverTcp: () => isTcp(rung), inHand: () => inHand, takeBack };
+    return { again, isOverTcp: () => isTcp(rung), takeBack };
 
     function firstRung(): Rung {
       if (isAsLibc) return isUdp ? "plain" : "plain-tcp";
@@ -108,7 +105,7 @@ export function createExchange({ readReply, counters, log }: ExchangeOptions): E
       return descend("silence", "silence", undefined);
     }
 
-    /** Where the sign leads, or to what is in hand. False where nothing goes out any more. */
+    /** Where the sign leads. False where nothing goes out any more. */
     function descend(sign: Sign, because: Because, from: Form | undefined): boolean {
       const isSilentTcp = sign === "silence" && isTcp(rung) && isUdp;
       if (isSilentTcp && !isTruncated && !isOut("plain")) {
@@ -202,7 +199,7 @@ export function createExchange({ readReply, counters, log }: ExchangeOptions): E
         else {
           dialect.replied(step.rung, step.form, false);
           rung = step.rung;
-          isTruncated = true;
+          isTruncated ||= step.rung === "plain"; // what truncates to EDNS alone has it whole for libc
           proceed(descend("truncated", "silence", undefined));
         }
       } else if (reply.verdict === "answer") take(reply.record, reply.zoneBytes, step, now);
@@ -229,7 +226,7 @@ export function createExchange({ readReply, counters, log }: ExchangeOptions): E
     /** Asked as libc asks it counts. */
     function dislike(step: Step, failed: string, because: Because): void {
       if (step.form.ednsBytes === undefined && !step.form.mixedCase) {
-        fail(failed, true);
+        fail(failed, because !== "no-edns");
         return;
       }
       rung = step.rung;
@@ -237,17 +234,15 @@ export function createExchange({ readReply, counters, log }: ExchangeOptions): E
     }
 
     function fail(failed: string, mayChange = false): void {
-      // What has been truncated was an answer: TCP may bring it to libc.
       // Who answers others, and refuses this one, may have too much to do.
       const isForNow = isTruncated || (failed === "REFUSED" && health.hasAnswered(nowMs()));
-      end(inHand ?? { failed, why: isForNow ? "unanswered" : "said", mayChange: mayChange && steps.length === 1 });
+      end({ failed, why: isForNow ? "unanswered" : "said", mayChange });
     }
 
     /** Silence begins anew, or this was all there is. */
     function proceed(hasGone: boolean): void {
       if (hasGone) listener.goesOn();
       else if (steps.some(({ isOver }) => !isOver)) return;
-      else if (inHand !== undefined) end(inHand);
       else end({ failed: isTruncated ? "truncated" : "no reply that counts", why: "unanswered" });
     }
 
@@ -264,7 +259,6 @@ export function createExchange({ readReply, counters, log }: ExchangeOptions): E
       if (isDenial) {
         const isPlain = form.ednsBytes === undefined && !form.mixedCase;
         if (!isPlain && !dialect.denies(form, question.name, zone)) {
-          inHand = { record };
           rung = from;
           proceed(descend("denied", "denied", form));
           return;
@@ -301,18 +295,18 @@ export function createExchange({ readReply, counters, log }: ExchangeOptions): E
       const { code, message } = error as NodeJS.ErrnoException;
       const now = nowMs();
       if (error instanceof OwnLackError || (code !== undefined && OWN_LACKS.has(code))) {
-        end(inHand ?? { failed: code ?? message, why: "lack" });
+        end({ failed: code ?? message, why: "lack" });
       } else if (error instanceof FloodError) {
         doubt(step, "flood");
       } else if (isUdp && isTcp(step.rung)) {
         dialect.lacksTcp(now);
-        proceed(inHand === undefined && !isTruncated && !isOut("plain") && go("plain", step.because));
+        proceed(!isTruncated && !isOut("plain") && go("plain", step.because));
       } else if (code !== undefined && KEPT_BACK.has(code)) {
         keepBack(step, { failed: code, why: "lack" });
       } else {
         if (health.refused(now)) log.upstreamUnreachable(server.text, message);
         const refusal = { failed: code ?? message, why: "silent" } as const;
-        if (health.isClosed(now) && steps.every(({ isOver }) => isOver)) end(inHand ?? refusal);
+        if (health.isClosed(now) && steps.every(({ isOver }) => isOver)) end(refusal);
         else keepBack(step, refusal);
       }
     }
@@ -322,7 +316,7 @@ export function createExchange({ readReply, counters, log }: ExchangeOptions): E
       keptBack = step;
       sent[isTcp(step.rung) ? "tcp" : "udp"]--;
       const isUseless = steps.length >= STEPS_MAX || (health.keptBack() && steps.length > 1);
-      if (isUseless && steps.every(({ isOver }) => isOver)) end(inHand ?? ending);
+      if (isUseless && steps.every(({ isOver }) => isOver)) end(ending);
       else listener.keptBack();
     }
 

@@ -24,7 +24,8 @@
 //   kept back     EPERM, ENOBUFS, no free port, nobody listens: of this machine or   as a lost packet: from another port after the wait
 //                 for a moment
 //
-// What came in the first place (a failure, a denial) counts where the rungs below bring nothing better.
+// What is disliked or denied counts only where libc's way of asking brings the same; where that brings silence, the call goes
+// on in libc (ask.ts).
 
 export type Rung = "full" | "small" | "plain" | "tcp" | "plain-tcp";
 export type Sign = "silence" | "truncated" | "doubted" | "disliked" | "denied" | "nothing";

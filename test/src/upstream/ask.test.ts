@@ -335,7 +335,6 @@ describe("ask", () => {
       return {
         again: () => true,
         isOverTcp: () => false,
-        inHand: () => undefined,
         takeBack: () => void takenBack.push(text),
       };
     };
