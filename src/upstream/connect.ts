@@ -6,7 +6,7 @@ import type { Connect } from "./server.ts";
 import { createStreamTransport } from "./stream.ts";
 import { createUdpTransport } from "./udp.ts";
 
-const ASIDE_IDLE_MS = 800; // some servers see to nobody else, not over UDP either, while a connection is open
+const ASIDE_IDLE_MS = 200; // some servers see to nobody else, not over UDP either, while a connection is open
 
 export function createConnect(wheel: Wheel, counters: Counters): Connect {
   return function connect(address, isAside = false) {

@@ -6,10 +6,12 @@
 //   closed amid queries, after a reply               | they go again: the server has restarted, or took it for idle
 //   the same within a minute, soon after a Nth reply | for a minute N at most are put on a connection, and up to
 //                                                    | CONNECTIONS_MAX are used at once: who comes later waits
+//   silent after N, while another replies            | the same
 //   closed without a reply, beside others            | they go again, and fewer connections are used at once for a minute
 //   the last one closed without a reply              | they fail, and so does who waits for a connection
-//   a second attempt                                 | never on a connection that has the first: one that has been silent
-//                                                    | since is left, and listened to until its queries end
+//   a second attempt                                 | a connection that was heard of since the first, but has not that one,
+//                                                    | else a new one; what has been silent since the first is left, and
+//                                                    | listened to until its queries end
 //   silent for SUSPECT_MS amid queries, though it    | left likewise, at the next query; a whole message, or what a probe
 //   has replied, and quickly                         | brings, makes it good again
 //   silent for `silenceMs` amid queries              | closed, and they fail
@@ -83,6 +85,8 @@ interface Connection {
   heardAtMs: number;
   /** When the first query went out that nothing was heard since, where none was under way before it. */
   unheardSinceMs: number | undefined;
+  /** Opened for a second attempt. */
+  readonly isForAgain: boolean;
   /** A query was taken back from it that nothing was heard since. */
   isUnansweredFor: boolean;
   isSuspect: boolean;
@@ -91,6 +95,7 @@ interface Connection {
 
 const CONNECTIONS_MAX = 8; // a server's limit for one client is often 10
 const RESENT_MAX = 16;
+const AGAIN_MS = 100; // nobody waits less before a second attempt
 const LEARNED_MS = 60_000;
 const SOON_MS = 1000; // after its last reply: who closes later does so because nothing was asked
 const SUSPECT_MS = 1000;
@@ -164,28 +169,45 @@ export function createPool(open: (events: Events) => Wire, options: PoolOptions)
   }
 
   function choose(sending: Sending, now: number): Connection | undefined {
-    let choice: Connection | undefined;
-    const isRepeated = sending.isAgain || sending.resent > 0;
-    for (const connection of connections) {
-      const other = isRepeated ? attemptOn(connection, sending) : undefined;
-      if (isSilent(connection, sending, other, now)) suspect(connection);
-      else if (other === undefined && hasRoom(connection, now)) choice ??= connection;
-      if (choice !== undefined && !isRepeated) break;
-    }
+    const choice = sending.isAgain ? chooseAgain(sending, now) : chooseUsual(sending, now);
     if (choice !== undefined) return choice;
     const most = now < abreastUntilMs ? abreast : CONNECTIONS_MAX;
     if (connections.size >= most) {
-      const oldest = [...connections].find(({ isSuspect }) => isSuspect);
-      if (oldest === undefined) return undefined;
-      giveUp(oldest);
+      const all = [...connections];
+      const spared = all.find(({ isSuspect }) => isSuspect) ?? all.find((each) => each.underWay.size === 0);
+      if (spared === undefined) return undefined;
+      giveUp(spared);
     }
-    return openAnother(now);
+    return openAnother(now, sending.isAgain);
   }
 
-  function isSilent(connection: Connection, sending: Sending, other: Sending | undefined, now: number): boolean {
+  function chooseUsual(sending: Sending, now: number): Connection | undefined {
+    for (const connection of connections) {
+      if (isQuiet(connection, now)) suspect(connection);
+      else if (hasRoom(connection, now) && !(sending.resent > 0 && attemptOn(connection, sending))) return connection;
+    }
+    return undefined;
+  }
+
+  /** Only what was heard of since the first attempt, or opened. */
+  function chooseAgain(sending: Sending, now: number): Connection | undefined {
+    const before = new Map<Connection, Sending>();
+    for (const connection of connections) {
+      const other = attemptOn(connection, sending);
+      if (other !== undefined) before.set(connection, other);
+      if (isQuiet(connection, now) || connection.isUnansweredFor || (other && connection.heardAtMs <= other.sentAtMs)) {
+        suspect(connection);
+      }
+    }
+    const sentAtMs = [...before.values()].map((other) => other.sentAtMs);
+    const sinceMs = before.size > 0 ? Math.min(...sentAtMs) : now - AGAIN_MS;
+    return [...connections].find(
+      (each) => !each.isSuspect && !before.has(each) && each.heardAtMs > sinceMs && hasRoom(each, now),
+    );
+  }
+
+  function isQuiet(connection: Connection, now: number): boolean {
     if (connection.isSuspect) return true;
-    if (other !== undefined && connection.heardAtMs <= other.sentAtMs) return true;
-    if (sending.isAgain && connection.isUnansweredFor) return true;
     return hasServed && silentMs(connection, now) >= Math.max(suspectMs, USUAL_TIMES * usualMs);
   }
 
@@ -197,7 +219,7 @@ export function createPool(open: (events: Events) => Wire, options: PoolOptions)
     return now < borneUntilMs ? Math.min(borne, queriesPerConnectionMax) : queriesPerConnectionMax;
   }
 
-  function openAnother(now: number): Connection {
+  function openAnother(now: number, isForAgain: boolean): Connection {
     const wire = open({
       heard: () => hear(connection),
       replied() {
@@ -207,6 +229,7 @@ export function createPool(open: (events: Events) => Wire, options: PoolOptions)
       ended(sending) {
         hasServed = true;
         if (connection.replies > 1) usualMs += (nowMs() - sending.sentAtMs - usualMs) * USUAL_GAIN;
+        if (sending.isAgain) learnOfSilence(sending, nowMs());
         detach(sending);
         over(sending);
       },
@@ -232,6 +255,7 @@ export function createPool(open: (events: Events) => Wire, options: PoolOptions)
       replies: 0,
       heardAtMs: now,
       unheardSinceMs: undefined,
+      isForAgain,
       isUnansweredFor: false,
       isSuspect: false,
       isLeaving: false,
@@ -273,8 +297,10 @@ export function createPool(open: (events: Events) => Wire, options: PoolOptions)
 
   /** What takes no more queries, and has none. */
   function endUnused(connection: Connection): boolean {
-    const isUseless = connection.isSuspect || connection.isLeaving || connection.sent >= mostOn(nowMs());
-    if (connection.underWay.size > 0 || !isUseless) return false;
+    const { isSuspect, isLeaving, isForAgain, isUnansweredFor, replies, sent, underWay } = connection;
+    const isToBeSpared = isForAgain && isUnansweredFor && replies === 0; // the first attempt was answered meanwhile
+    const isUseless = isSuspect || isLeaving || isToBeSpared || sent >= mostOn(nowMs());
+    if (underWay.size > 0 || !isUseless) return false;
     lose(connection, new Error("of no more use"));
     return true;
   }
@@ -330,6 +356,16 @@ export function createPool(open: (events: Events) => Wire, options: PoolOptions)
     waiting.unshift(...again);
     pumpSoon();
     for (const sending of failing) fail(sending, error);
+  }
+
+  /** Where a second attempt is soon answered, and the first one not, its connection leads nowhere after so many replies. */
+  function learnOfSilence(sending: Sending, now: number): void {
+    for (const connection of connections) {
+      const other = attemptOn(connection, sending);
+      if (other === undefined || other === sending || connection.heardAtMs > other.sentAtMs) continue;
+      const isSoon = 2 * (now - sending.sentAtMs) < now - other.sentAtMs;
+      if (isSoon && connection.replies > 0) learn(connection.replies);
+    }
   }
 
   /** From the second time on: the first may be a restart. Where a connection is reset, replies get lost as well, so that one

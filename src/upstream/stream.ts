@@ -74,7 +74,9 @@ export function createStreamTransport(
       end() {
         hasEnded = true;
         if (!hasServed) session = undefined; // it may be what the server does not like
-        socket.destroy();
+        // The server need not see to what it has not answered, where it has not looked at it either.
+        if (!hasServed && address.transport === "tcp" && !socket.pending) socket.resetAndDestroy();
+        else socket.destroy();
       },
     };
 

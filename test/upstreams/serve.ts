@@ -48,7 +48,7 @@ async function play({ host, zone, habits: words }: Played): Promise<void> {
   const server = net.createServer((socket) => {
     socket.on("error", () => socket.destroy());
     socket.setTimeout(IDLE_MS, () => socket.destroy());
-    if (connections !== "mute") whenFree(door, () => converse(door, socket, respond));
+    if (connections !== "mute") whenFree(door, () => socket.destroyed || converse(door, socket, respond));
   });
   await new Promise<void>((resolve) => server.listen(53, host, resolve));
 }

@@ -74,6 +74,13 @@ const answers =
     }
     leave(socket);
   };
+/** Replies to so many, and to none that follow. */
+const goesDark =
+  (count: number): Conversation =>
+  async (socket, queries) => {
+    let replies = 0;
+    for await (const query of queries) if (replies++ < count) socket.write(framed(replyTo(query)));
+  };
 const staysSilent: Conversation = (socket) => void socket.resume();
 
 function drip(socket: net.Socket, bytes: Buffer, each = 1): void {
@@ -431,6 +438,52 @@ describe("a stream transport", () => {
     expect(addressIn(await sendAgain(transport, "a.example").reply)).toBe("192.0.2.1");
     expect(connections()).toBe(2);
     other.cancel();
+  });
+
+  it("puts no second attempt on a connection that was idle since before the first", async () => {
+    const { port, seen } = await server(goesDark(1), goesDark(1), answersAll);
+    const transport = transportTo(port);
+    const first = [send(transport, "a.example"), send(transport, "b.example")];
+    await first[0]?.reply;
+    await sendAgain(transport, "b.example").reply; // both connections are silent from now on
+    first[1]?.cancel();
+    const third = send(transport, "c.example");
+    await expect.poll(() => seen[0]).toEqual(["a.example", "b.example", "c.example"]);
+    await sendAgain(transport, "c.example").reply;
+    expect(seen).toEqual([["a.example", "b.example", "c.example"], ["b.example"], ["c.example"]]);
+    third.cancel();
+  });
+
+  it("learns after how many replies connections lead nowhere", async () => {
+    const { port, seen } = await server(goesDark(1));
+    const transport = transportTo(port);
+    for (const name of ["a.example", "b.example", "c.example"]) {
+      const first = send(transport, name);
+      await new Promise((resolve) => setTimeout(resolve, 60));
+      if (!first.isSettled()) await sendAgain(transport, name).reply;
+      first.cancel();
+    }
+    const count = seen.length;
+    const sent = Array.from({ length: 20 }, (_, i) => send(transport, `n${i}.example`));
+    expect((await Promise.all(sent.map(({ reply }) => reply))).map(addressIn)).toEqual(Array(20).fill("192.0.2.1"));
+    expect(seen.slice(count).map((names) => names.length)).toEqual(Array(20).fill(1));
+  });
+
+  it("closes what was opened for a second attempt where the first is answered", async () => {
+    const gate = closedGate();
+    const { port, open } = await server(async (socket, queries) => {
+      const [query] = (await take(queries, 1)) as [Buffer];
+      await gate.opened;
+      socket.write(framed(replyTo(query)));
+    }, staysSilent);
+    const transport = transportTo(port);
+    const first = send(transport, "a.example");
+    const second = sendAgain(transport, "a.example");
+    await expect.poll(() => open.size).toBe(2);
+    gate.open();
+    await first.reply;
+    second.cancel();
+    await expect.poll(() => open.size).toBe(1);
   });
 
   it("asks a second time on another connection also where others were answered on the first", async () => {
