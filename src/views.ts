@@ -1,6 +1,6 @@
 // Which servers and limits are for a name: those of the longest rule that it falls under, else the global ones.
 import { createRules, type Rule } from "./rules.ts";
-import type { UpstreamAddress } from "./upstream/address.ts";
+import { type UpstreamAddress, upstreamText } from "./upstream/address.ts";
 import type { Group, Listing } from "./upstream/group.ts";
 import type { TtlLimits } from "./wasm.ts";
 
@@ -32,9 +32,18 @@ export function createViews({ rules, createGroup, ...global }: ViewsOptions): Vi
   let hasServers = global.upstreams.length > 0;
   const globalView = viewWith(globalGroup, {});
   const { ruleFor } = createRules(rules);
+  const groups = new Map<string, Group>();
   const views = new Map(
-    rules.map((rule) => [rule, viewWith(rule.upstreams ? createGroup(rule.upstreams) : globalGroup, rule)]),
+    rules.map((rule) => [rule, viewWith(rule.upstreams ? groupOf(rule.upstreams) : globalGroup, rule)]),
   );
+
+  /** One for the same servers in whatever order, since they are equals: what is learned of them is learned once. */
+  function groupOf(upstreams: readonly UpstreamAddress[]): Group {
+    const key = upstreams.map(upstreamText).sort().join();
+    const group = groups.get(key) ?? createGroup(upstreams);
+    groups.set(key, group);
+    return group;
+  }
 
   function viewWith(group: Group, rule: Partial<Rule>): View {
     const { ask, isDown, usualMs, generation } = group;
