@@ -1,6 +1,7 @@
 // One connection to dns.sock: frames, or lines of text, are taken and answered one after the other.
 import type net from "node:net";
 import { FRAME_HEADER_BYTES, QUESTION_FRAME_BYTES_MAX } from "../assembly/layout.ts";
+import { nowMs } from "./clock.ts";
 import { LINE_BYTES_MAX } from "./textline.ts";
 import { inTurn } from "./turns.ts";
 
@@ -15,15 +16,21 @@ export interface Responder {
   respondToFrame(frame: Buffer, write: (bytes: Buffer) => void): Response | Promise<Response>;
   respondToLine(line: string): Response | Promise<Response>;
   respondToMalformed(): Response;
+  /** To who has been given up for others' sake. */
+  respondToBusy(): Response;
 }
 
 export interface Connection {
-  /** No question of it is under way. */
-  isWaiting(): boolean;
+  /** A question of it is under way. */
+  isBusy(): boolean;
+  /** How long nothing has changed: since that was put, or the client sent something, or an answer went out. */
+  sinceMs(): number;
   /** Takes nothing more; ends when the question under way, if there is one, has been answered. */
   close(): void;
   /** Ends at once. */
   drop(): void;
+  /** Ends at once too: whoever waits for an answer is refused it. */
+  giveUp(): void;
 }
 
 const NEWLINE = 0x0a;
@@ -38,6 +45,7 @@ export function serveConnection(
   let received: Buffer = Buffer.alloc(0);
   let hasEnded = false;
   let isBusy = false;
+  let sinceMs = nowMs();
   let isClosing = false;
   let isInTurn = false;
 
@@ -53,10 +61,20 @@ export function serveConnection(
   socket.on("data", (chunk) => {
     if (isClosing) return;
     received = received.length === 0 ? chunk : Buffer.concat([received, chunk]);
+    if (!isBusy) sinceMs = nowMs();
     onActive();
     advance();
   });
-  return { isWaiting: () => !isBusy, close, drop: () => void socket.destroy() };
+  return {
+    isBusy: () => isBusy,
+    sinceMs: () => sinceMs,
+    close,
+    drop: () => void socket.destroy(),
+    giveUp() {
+      const { bytes } = responder.respondToBusy();
+      socket.end(bytes, () => socket.destroy());
+    },
+  };
 
   function close(): void {
     received = Buffer.alloc(0);
@@ -73,6 +91,7 @@ export function serveConnection(
       const response = respondToNext();
       if (response instanceof Promise) {
         isBusy = true;
+        sinceMs = nowMs();
         void response.then((late) => {
           isBusy = false;
           answer(late);
@@ -87,6 +106,7 @@ export function serveConnection(
   }
 
   function answer(response: Response): void {
+    sinceMs = nowMs();
     write(response);
     if (received.length === 0) return;
     isInTurn = true;
@@ -97,7 +117,7 @@ export function serveConnection(
   }
 
   function write({ bytes, last }: Response): void {
-    if (socket.destroyed) return;
+    if (socket.destroyed || socket.writableEnded) return;
     if (bytes.length > 0) socket.write(bytes);
     if (last) close();
   }

@@ -1,8 +1,9 @@
 // The server end of dns.sock: takes connections, and keeps their number bounded.
 import net from "node:net";
+import { PENDING_AFTER_MS } from "../assembly/layout.ts";
+import { nowMs } from "./clock.ts";
 import { type Connection, type Responder, serveConnection } from "./connection.ts";
 import type { Counters } from "./counters.ts";
-import { encodeRefused } from "./protocol.ts";
 
 export interface Listener {
   readonly server: net.Server;
@@ -17,12 +18,13 @@ export function createListener(responder: Responder, counters: Counters): Listen
   const connections = new Map<net.Socket, Connection>(); // longest idle first
 
   const server = net.createServer({ allowHalfOpen: true }, (socket) => {
-    if (connections.size >= CONNECTIONS_MAX && !dropLongestIdle()) {
+    if (connections.size >= CONNECTIONS_MAX) {
       counters.connectionsDropped++;
-      socket.on("error", () => socket.destroy());
-      socket.write(encodeRefused("busy"));
-      socket.destroySoon();
-      return;
+      if (!makeRoom()) {
+        socket.on("error", () => socket.destroy());
+        socket.end(responder.respondToBusy().bytes, () => socket.destroy());
+        return;
+      }
     }
     const connection = serveConnection(socket, responder, IDLE_MS, () => {
       if (connections.delete(socket)) connections.set(socket, connection);
@@ -31,16 +33,30 @@ export function createListener(responder: Responder, counters: Counters): Listen
     socket.on("close", () => connections.delete(socket));
   });
 
-  /** Somebody who holds connections open without asking must not keep others out. */
-  function dropLongestIdle(): boolean {
+  /**
+   * Somebody who holds connections open must not keep others out, neither without asking nor with names that nobody answers.
+   * Who has just come is spared: it has had no time to ask, or to be answered.
+   */
+  function makeRoom(): boolean {
+    const longAgoMs = nowMs() - PENDING_AFTER_MS;
+    let young: net.Socket | undefined;
+    let busy: net.Socket | undefined;
     for (const [socket, connection] of connections) {
-      if (!connection.isWaiting()) continue;
-      counters.connectionsDropped++;
-      connections.delete(socket);
-      connection.drop();
-      return true;
+      const isLong = connection.sinceMs() <= longAgoMs;
+      if (!connection.isBusy() && isLong) return end(socket);
+      if (!connection.isBusy()) young ??= socket;
+      else if (isLong) busy ??= socket;
     }
-    return false;
+    return end(busy ?? young);
+  }
+
+  function end(socket: net.Socket | undefined): boolean {
+    const connection = socket && connections.get(socket);
+    if (connection === undefined) return false;
+    connections.delete(socket as net.Socket);
+    if (connection.isBusy()) connection.giveUp();
+    else connection.drop();
+    return true;
   }
 
   return {

@@ -60,6 +60,7 @@ export function createResponder({ resolver, usage, timeoutMs, wheel, counters, l
       return found instanceof Promise ? found.then(text) : text(found);
     },
     respondToMalformed: () => refuse("malformed"),
+    respondToBusy: () => ({ bytes: encodeRefused("busy"), last: true }),
   };
 
   /** To the client that waits: when the answer will be there. A search that asks once more promises once more. */

@@ -175,7 +175,7 @@ export function createAsk(options: AskOptions): Ask {
         else if (known.underway !== undefined) {
           const { underway } = known;
           known.leaveWindow();
-          known.leaveWindow = server.window.enter(() => {
+          known.leaveWindow = server.window.enter(question.name, () => {
             if (hasEnded || underway.again()) return;
             known.isSpent = true;
             queueMicrotask(() => {
@@ -197,7 +197,7 @@ export function createAsk(options: AskOptions): Ask {
           leaveWindow: () => undefined,
         };
         attempts.set(server, own);
-        own.leaveWindow = server.window.enter(() => {
+        own.leaveWindow = server.window.enter(question.name, () => {
           if (hasEnded) return;
           const wasSilent = server.health.silentSinceMs() !== undefined;
           own.firstSentAtMs = nowMs();

@@ -1,10 +1,11 @@
 // How many queries may wait for one server's replies at a time: some servers bear a hundred, or so many a second, and drop all
 // above that. It begins at what any bears, grows with replies, and is halved where one is lost though others came
-// (RFC 5681's slow start and congestion avoidance, in queries). What has no room waits.
+// (RFC 5681's slow start and congestion avoidance, in queries). What has no room waits, and zones take turns: who asks for
+// thousands of names that nobody answers has zones of his own for them, but few, and over connections he cannot be told.
 
 export interface Window {
   /** Calls `send` at once or when there is room; the function given back is told that its reply is not waited for any more. */
-  enter(send: () => void): () => void;
+  enter(name: string, send: () => void): () => void;
   /** One that was sent then is lost, while the server is there. */
   lost(sentAtMs: number, nowMs: number): void;
 }
@@ -12,39 +13,72 @@ export interface Window {
 const FIRST = 100;
 const LEAST = 32;
 const MOST = 4096;
+const LEFT_TO_OTHERS = 1 / 4; // by one zone
+
+interface Zone {
+  readonly name: string;
+  underWay: number;
+  readonly waiting: Set<() => void>;
+}
 
 export function createWindow(): Window {
   let size = FIRST;
   let threshold = MOST;
   let underWay = 0;
   let cutAtMs = 0;
-  const waiting = new Set<() => void>();
+  const zones = new Map<string, Zone>();
+  const turns = new Set<Zone>(); // those that wait, the next one first
+
+  function hasRoom(zone: Zone): boolean {
+    return underWay < size && zone.underWay < size - Math.floor(size * LEFT_TO_OTHERS);
+  }
 
   function fill(): void {
-    for (const begin of waiting) {
+    for (const zone of turns) {
       if (underWay >= size) return;
-      waiting.delete(begin);
+      const [begin] = zone.waiting;
+      if (begin !== undefined && !hasRoom(zone)) continue;
+      turns.delete(zone);
+      if (begin === undefined) continue;
+      turns.add(zone); // comes again, behind all others
+      zone.waiting.delete(begin);
       begin();
     }
   }
 
+  function zoneOf(name: string): Zone {
+    const key = name.slice(name.lastIndexOf(".", name.lastIndexOf(".") - 1) + 1);
+    const zone = zones.get(key) ?? { name: key, underWay: 0, waiting: new Set() };
+    zones.set(key, zone);
+    return zone;
+  }
+
   return {
-    enter(send) {
+    enter(name, send) {
+      const zone = zoneOf(name);
       let isUnderWay = false;
       function begin(): void {
         isUnderWay = true;
         underWay++;
+        zone.underWay++;
         send();
       }
-      if (underWay < size) begin();
-      else waiting.add(begin);
+      if (hasRoom(zone)) begin();
+      else {
+        zone.waiting.add(begin);
+        turns.add(zone);
+      }
       return () => {
-        waiting.delete(begin);
-        if (!isUnderWay) return;
-        isUnderWay = false;
-        if (underWay > size / 2) size = Math.min(MOST, size + (size < threshold ? 1 : 1 / size));
-        underWay--;
-        fill();
+        zone.waiting.delete(begin);
+        if (isUnderWay) {
+          isUnderWay = false;
+          if (underWay > size / 2) size = Math.min(MOST, size + (size < threshold ? 1 : 1 / size));
+          underWay--;
+          zone.underWay--;
+          fill();
+        }
+        const isIdle = zone.underWay === 0 && zone.waiting.size === 0;
+        if (isIdle && zones.get(zone.name) === zone) zones.delete(zone.name);
       };
     },
     lost(sentAtMs, nowMs) {

@@ -29,6 +29,7 @@ function connect(respondToFrame: Responder["respondToFrame"]) {
     respondToFrame,
     respondToLine: (line) => ({ bytes: line }),
     respondToMalformed: () => ({ bytes: "malformed", last: true }),
+    respondToBusy: () => ({ bytes: "busy", last: true }),
   };
   serveConnection(socket as unknown as net.Socket, responder, 1000, () => undefined);
   return { written, stream, send: (...frames: Buffer[]) => stream.push(Buffer.concat(frames)) };

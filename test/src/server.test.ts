@@ -21,6 +21,7 @@ import {
 
 const BOTH = layout.FAMILY_A | layout.FAMILY_AAAA;
 const ZONE: Zone = {
+  ...Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`n${i}.example`, { A: ["192.0.2.13"] }])),
   "google.com": { A: ["192.0.2.10"], AAAA: ["2001:db8::10"] },
   "alias.example": { CNAME: "google.com" },
   "v6.example": { AAAA: ["2001:db8::6"] },
@@ -356,6 +357,25 @@ describe("clients that do nothing", () => {
     expect(openFiles()).toBeLessThan(4096 + 64);
     for (const { socket } of idle) socket.destroy();
     await until(() => openFiles() < 64);
+  });
+});
+
+describe("clients that ask for names that nobody answers", () => {
+  it("keep no others from new names, over however many connections they ask", { timeout: 120_000 }, async () => {
+    await serve({ DNS_CACHE_TIMEOUT_MS: "8000", DNS_CACHE_LOG_LEVEL: "info" }, (reply, _query, { name }) =>
+      name.endsWith(".flood.example") ? undefined : reply,
+    );
+    const flood: RawClient[] = [];
+    for (let i = 0; i < 4200; i++) {
+      const client = await connectTo(socketPath);
+      client.socket.on("error", () => undefined);
+      client.socket.write(questionFrame([`n${i}.flood.example`]));
+      flood.push(client);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const honest = await Promise.all(Array.from({ length: 50 }, (_, i) => askOnce(socketPath, [`n${i}.example`])));
+    for (const answer of honest) expect(addressesOf(only(answer))).toEqual(["192.0.2.13"]);
+    for (const { socket } of flood) socket.destroy();
   });
 });
 
