@@ -722,16 +722,7 @@ describe("against other parsers", () => {
       "a chain of CNAMEs that is too long or a loop",
       "a referral (lame)",
     ];
-    const others = [
-      "foreign",
-      "other-cookie",
-      "unread",
-      "wrong-case",
-      "malformed",
-      "truncated",
-      "no-edns",
-      "bad-cookie",
-    ];
+    const others = ["foreign", "other-cookie", "wrong-case", "malformed", "truncated", "no-edns", "bad-cookie"];
     const withCookie = ["answer", "failure", "truncated", "no-edns", "bad-cookie"].map(
       (verdict) => `${verdict} with a cookie`,
     );
