@@ -48,6 +48,8 @@ interface Attempt {
   isOver: boolean;
   /** Nothing more can be sent for it: its replies are still waited for. */
   isSpent: boolean;
+  /** Waits for room in the server's window, where it keeps its place. */
+  isQueued: boolean;
   leaveWindow: () => void;
 }
 
@@ -124,14 +126,19 @@ export function createAsk(options: AskOptions): Ask {
         stopWaiting();
         const sinceMs = nowMs();
         stopWaiting = wheel.after(waitMs(server), () => {
-          counters.upstreamTimeouts++;
-          const now = nowMs();
-          server.health.waited(sinceMs, now);
-          if (server.health.isLiving(sinceMs, now)) server.window.lost(sinceMs, now);
-          attempts.get(server)?.leaveWindow();
+          const own = attempts.get(server);
+          if (own !== undefined && !own.isQueued) lose(own, sinceMs);
           heard();
           next();
         });
+      }
+
+      function lose({ server, leaveWindow }: Attempt, sinceMs: number): void {
+        const now = nowMs();
+        counters.upstreamTimeouts++;
+        server.health.waited(sinceMs, now);
+        if (server.health.isLiving(sinceMs, now)) server.window.lost(sinceMs, now);
+        leaveWindow();
       }
 
       /** Each has its turn before the deadline, however many they are. */
@@ -172,10 +179,12 @@ export function createAsk(options: AskOptions): Ask {
       function put(server: Server): void {
         const known = attempts.get(server);
         if (known === undefined) begin(server, false);
-        else if (known.underway !== undefined) {
+        else if (known.underway !== undefined && !known.isQueued) {
           const { underway } = known;
           known.leaveWindow();
+          known.isQueued = true;
           known.leaveWindow = server.window.enter(question.name, () => {
+            known.isQueued = false;
             if (hasEnded || underway.again()) return;
             known.isSpent = true;
             queueMicrotask(() => {
@@ -194,10 +203,12 @@ export function createAsk(options: AskOptions): Ask {
           firstSentAtMs: nowMs(),
           isOver: false,
           isSpent: false,
+          isQueued: true,
           leaveWindow: () => undefined,
         };
         attempts.set(server, own);
         own.leaveWindow = server.window.enter(question.name, () => {
+          own.isQueued = false;
           if (hasEnded) return;
           const wasSilent = server.health.silentSinceMs() !== undefined;
           own.firstSentAtMs = nowMs();

@@ -356,4 +356,42 @@ describe("ask", () => {
     expect(takenBack).toEqual([]);
     await vi.waitFor(() => expect(takenBack).toEqual(["silent"]), 10_000);
   });
+
+  it("keeps its place in a full window, however long that takes, and takes nothing for lost that has not been sent", async () => {
+    const sends: Array<() => void> = [];
+    let taken = 0;
+    let lost = 0;
+    const window = {
+      enter(_name: string, send: () => void) {
+        sends.push(send);
+        return () => void taken++;
+      },
+      lost: () => void lost++,
+    };
+    const server = { text: "busy", health: createHealth(nowMs()), window } as unknown as Server;
+    const record = makeRecord({ name: "a.example", type: TYPE_A, data: [] });
+    const counters = createCounters();
+    const ask = createAsk({
+      order: () => [server],
+      alongside: () => undefined,
+      isList: false,
+      timeoutMs: 60_000,
+      gate(go) {
+        go();
+        return () => undefined;
+      },
+      heard: () => undefined,
+      exchange(_server, _question, _isAsLibc, { ended }) {
+        setImmediate(() => ended({ record }));
+        return { again: () => true, isOverTcp: () => false, inHand: () => undefined, takeBack: () => undefined };
+      },
+      wheel: createWheel(),
+      counters,
+    });
+    const asked = ask({ name: "a.example", type: TYPE_A }, () => undefined);
+    await new Promise((resolve) => setTimeout(resolve, 700)); // twice the first wait
+    expect([sends.length, taken, lost, counters.upstreamTimeouts]).toEqual([1, 0, 0, 0]);
+    sends[0]?.();
+    expect(await asked).toEqual({ record });
+  });
 });
