@@ -59,7 +59,7 @@ export function optIn(query: Packet): { options?: { code: number; data: Buffer }
 export function withCookie(reply: Packet, query: Packet, text: string, clients = cookieIn(query)): Packet {
   if (clients === undefined || cookieIn(query) === undefined) return reply;
   const data = Buffer.concat([clients.subarray(0, 8), serverPart(text)]);
-  return withOpt(reply, { options: [{ code: COOKIE, data }] });
+  return withOpt(reply, { ...optIn(reply), options: [{ code: COOKIE, data }] });
 }
 
 /** Over UDP, BADCOOKIE (RFC 7873 section 5.2.3) to who does not bring it. */
