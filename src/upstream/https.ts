@@ -98,7 +98,6 @@ export function createHttpsTransport(
       },
       end() {
         hasEnded = true;
-        if (!hasServed) resumable = undefined; // it may be what the server does not like
         http.destroy();
       },
     };
@@ -147,7 +146,9 @@ export function createHttpsTransport(
     }
 
     function lose(reason: Error): void {
-      if (!hasEnded) events.lost(reason);
+      if (hasEnded) return;
+      if (!hasServed) resumable = undefined; // it may be what the server does not like
+      events.lost(reason);
     }
   }
 }

@@ -14,7 +14,8 @@
 //                                                    | listened to until its queries end
 //   silent for SUSPECT_MS amid queries, though it    | left likewise, at the next query; a whole message, or what a probe
 //   has replied, and quickly                         | brings, makes it good again
-//   silent for `silenceMs` amid queries              | closed, and they fail
+//   silent for `silenceMs` amid queries              | closed, and they fail; where CONNECTIONS_MAX are in use, the next
+//                                                    | takes the place of one that was for GIVE_UP_MS
 //   nothing under way for `idleMs`                   | closed
 //
 // Only whole messages are a sign of life: anybody on the way keeps a connection open with a byte a second.
@@ -59,6 +60,7 @@ export interface PoolOptions {
   readonly queriesMax: number;
   readonly queriesPerConnectionMax?: number;
   readonly suspectMs?: number | undefined;
+  readonly giveUpMs?: number | undefined;
   /** What a silence is called. */
   readonly silenceText: string;
 }
@@ -99,11 +101,12 @@ const AGAIN_MS = 100; // nobody waits less before a second attempt
 const LEARNED_MS = 60_000;
 const SOON_MS = 1000; // after its last reply: who closes later does so because nothing was asked
 const SUSPECT_MS = 1000;
+const GIVE_UP_MS = 3000; // where there are too many
 const USUAL_TIMES = 4;
 const USUAL_GAIN = 1 / 8;
 
 export function createPool(open: (events: Events) => Wire, options: PoolOptions): Transport {
-  const { idleMs, silenceMs, suspectMs = SUSPECT_MS, silenceText } = options;
+  const { idleMs, silenceMs, suspectMs = SUSPECT_MS, giveUpMs = GIVE_UP_MS, silenceText } = options;
   const { queriesMax, queriesPerConnectionMax = Number.POSITIVE_INFINITY } = options;
   const connections = new Set<Connection>();
   let waiting: Sending[] = [];
@@ -173,8 +176,8 @@ export function createPool(open: (events: Events) => Wire, options: PoolOptions)
     if (choice !== undefined) return choice;
     const most = now < abreastUntilMs ? abreast : CONNECTIONS_MAX;
     if (connections.size >= most) {
-      const all = [...connections];
-      const spared = all.find(({ isSuspect }) => isSuspect) ?? all.find((each) => each.underWay.size === 0);
+      const isSpared = (each: Connection) => each.underWay.size === 0 || silentMs(each, now) >= giveUpMs;
+      const spared = [...connections].find(isSpared);
       if (spared === undefined) return undefined;
       giveUp(spared);
     }

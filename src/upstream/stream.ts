@@ -16,6 +16,8 @@ export interface StreamOptions {
   readonly silenceMs?: number;
   /** Likewise, until the next query goes out on another connection. */
   readonly suspectMs?: number;
+  /** Likewise, until its place is another's where there are too many. */
+  readonly giveUpMs?: number;
   readonly queriesMax?: number;
 }
 
@@ -28,10 +30,24 @@ const UNSENT_BYTES_MAX = QUERIES_MAX * 256; // by a server that does not read; a
 
 export function createStreamTransport(
   address: UpstreamAddress,
-  { onUnasked, idleMs = IDLE_MS, silenceMs = SILENCE_MS, suspectMs, queriesMax = QUERIES_MAX }: StreamOptions = {},
+  {
+    onUnasked,
+    idleMs = IDLE_MS,
+    silenceMs = SILENCE_MS,
+    suspectMs,
+    giveUpMs,
+    queriesMax = QUERIES_MAX,
+  }: StreamOptions = {},
 ): Transport {
   let session: Buffer | undefined;
-  return createPool(open, { idleMs, silenceMs, suspectMs, queriesMax, silenceText: `no message for ${silenceMs} ms` });
+  return createPool(open, {
+    idleMs,
+    silenceMs,
+    suspectMs,
+    giveUpMs,
+    queriesMax,
+    silenceText: `no message for ${silenceMs} ms`,
+  });
 
   function open(events: Events): Wire {
     const byId = new Map<number, Sending>();
@@ -73,7 +89,6 @@ export function createStreamTransport(
       },
       end() {
         hasEnded = true;
-        if (!hasServed) session = undefined; // it may be what the server does not like
         // The server need not see to what it has not answered, where it has not looked at it either.
         if (!hasServed && address.transport === "tcp" && !socket.pending) socket.resetAndDestroy();
         else socket.destroy();
@@ -92,7 +107,9 @@ export function createStreamTransport(
     }
 
     function lose(error: Error): void {
-      if (!hasEnded) events.lost(error);
+      if (hasEnded) return;
+      if (!hasServed) session = undefined; // it may be what the server does not like
+      events.lost(error);
     }
   }
 

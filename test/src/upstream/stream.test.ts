@@ -501,13 +501,29 @@ describe("a stream transport", () => {
     first.cancel();
   });
 
-  it("opens no more than some connections to a server that says nothing, however often it is asked again", async () => {
-    const { port, most, open } = await server(staysSilent);
-    const transport = transportTo(port);
+  it("opens no more than some connections to a server that says nothing, and others when these were silent for long", async () => {
+    const { port, connections, open } = await server(staysSilent);
+    const transport = transportTo(port, { giveUpMs: 400 });
     const sent = Array.from({ length: 30 }, () => sendAgain(transport, "a.example"));
     await expect.poll(() => open.size).toBe(8);
-    expect(most()).toBeLessThanOrEqual(30);
+    expect(connections()).toBe(8);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    sent.push(sendAgain(transport, "a.example"));
+    await expect.poll(() => connections()).toBe(16);
+    await expect.poll(() => open.size).toBe(8);
     expect(sent.some((each) => each.isSettled())).toBe(false);
+  });
+
+  it("lets a server take its time that bears one query a connection", async () => {
+    const { port, connections } = await server(async (socket, queries) => {
+      const [query] = (await take(queries, 1)) as [Buffer];
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      socket.end(framed(replyTo(query)));
+    });
+    const transport = transportTo(port, { suspectMs: 20 });
+    const replies = Array.from({ length: 20 }, (_, i) => send(transport, `n${i}.example`).reply);
+    expect((await Promise.all(replies)).map(addressIn)).toEqual(Array(20).fill("192.0.2.1"));
+    expect(connections()).toBe(20);
   });
 
   const lifeless: ReadonlyArray<[string, (socket: net.Socket) => void]> = [
