@@ -1,5 +1,5 @@
 // `npm run bench`: Namewell beside nscd, unbound and dnsmasq, on this machine, in one run.
-//   node dist/bench.js [hits] [work] [cores] [sizes] [cold] [search] [denials] [--rounds=N] [--write]
+//   node dist/bench.js [hits] [work] [cores] [sizes] [cold] [loss] [outage] [search] [denials] [--rounds=N] [--write]
 // Without names all parts run. --write puts the results into bench/RESULTS.md. Timing decides no exit code. The run ends with
 // an error where a part gave no results (a wrong answer, a contender that is not what it says) or a goal has no figure, and
 // with --write also where something to be measured is not installed.
@@ -15,6 +15,7 @@ import { hits } from "./hits.ts";
 import { buildLookups, type Libc } from "./lookups.ts";
 import { loss } from "./loss.ts";
 import { machineText } from "./machine.ts";
+import { outage } from "./outage.ts";
 import { type Findings, faultsOf, goalsText, sectionText } from "./report.ts";
 import { SEARCH_LIST, search } from "./search.ts";
 import type { Setting } from "./setting.ts";
@@ -37,6 +38,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   cold: { contenders: ["upstream itself", "client.so", "unbound", "dnsmasq"], run: cold },
   throughput: { contenders: ["client.so", "upstream itself", "unbound", "dnsmasq"], run: throughput },
   loss: { contenders: [], run: loss },
+  outage: { contenders: [], run: outage },
   search: {
     contenders: ["client.so", "nscd", "unbound", "dnsmasq", "upstream itself"],
     resolvConf: SEARCH_LIST,

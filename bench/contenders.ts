@@ -45,7 +45,7 @@ persistent hosts no
 shared hosts yes
 max-db-size hosts 33554432
 `;
-const UNBOUND_CONF = `
+export const unboundConf = (servers: readonly string[]) => `
 server:
   interface: 127.0.0.1
   do-not-query-localhost: no
@@ -62,9 +62,9 @@ remote-control:
   control-enable: no
 forward-zone:
   name: "."
-  forward-addr: ${UPSTREAM}
+${servers.map((server) => `  forward-addr: ${server}`).join("\n")}
 `;
-const DNSMASQ = [
+export const dnsmasqCommand = (servers: readonly string[]) => [
   "dnsmasq",
   "--keep-in-foreground",
   "--conf-file=/dev/null",
@@ -75,7 +75,7 @@ const DNSMASQ = [
   "--no-resolv",
   "--no-hosts",
   "--cache-size=100000",
-  `--server=${UPSTREAM}`,
+  ...servers.map((server) => `--server=${server}`),
 ];
 
 const left = new Set<string>();
@@ -106,11 +106,11 @@ export async function startContenders(wanted: readonly ContenderName[], resolvCo
     },
     async unbound() {
       const box = await machine("127.0.0.1");
-      await box.write("/etc/unbound-bench.conf", UNBOUND_CONF);
+      await box.write("/etc/unbound-bench.conf", unboundConf([UPSTREAM]));
       return resolver("unbound", box, ["unbound", "-d", "-c", "/etc/unbound-bench.conf"]);
     },
     async dnsmasq() {
-      return resolver("dnsmasq", await machine("127.0.0.1"), DNSMASQ);
+      return resolver("dnsmasq", await machine("127.0.0.1"), dnsmasqCommand([UPSTREAM]));
     },
     async "upstream itself"() {
       const box = await machine(UPSTREAM);
@@ -220,7 +220,7 @@ async function resolver(title: "unbound" | "dnsmasq", box: Sandbox, command: str
 }
 
 /** The shell says its pid, as the sandbox counts, and becomes the daemon. */
-async function startDaemon(box: Sandbox, command: string[], env: Record<string, string> = {}, ready?: RegExp) {
+export async function startDaemon(box: Sandbox, command: string[], env: Record<string, string> = {}, ready?: RegExp) {
   const running: Running = await box.start(["sh", "-c", 'echo "pid $$"; exec "$@"', "sh", ...command], { env });
   const pid = (await running.wrote(/^pid (\d+)/))[1] as string;
   if (ready !== undefined) await running.wrote(ready);
