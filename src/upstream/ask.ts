@@ -270,7 +270,9 @@ export function createAsk(options: AskOptions): Ask {
       function mayKnowBetter(than: Server): boolean {
         const now = nowMs();
         const before = isList ? servers.slice(0, servers.indexOf(than)) : [];
-        return before.some((server) => !failed.has(server) && server.health.isLiving(startMs, now));
+        return before.some(
+          (server) => !failed.has(server) && (server.health.isLiving(startMs, now) || server.health.isUnheard(now)),
+        );
       }
 
       function fail(): void {
@@ -288,7 +290,10 @@ export function createAsk(options: AskOptions): Ask {
         if (whys.includes("lack")) return "lack";
         const now = nowMs();
         const isThere = (server: Server) => !failed.has(server) && server.health.isLiving(startMs, now);
-        return whys.includes("unanswered") || servers.some(isThere) ? "unanswered" : "silent";
+        const isNobodyKnown = servers.every((server) => failed.has(server) || server.health.isUnheard(now));
+        return whys.includes("unanswered") || servers.some(isThere) || (isNobodyKnown && failed.size < servers.length)
+          ? "unanswered"
+          : "silent";
       }
 
       function finish(asked: Asked): void {

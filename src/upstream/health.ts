@@ -30,8 +30,10 @@ export interface Health {
   isAside(nowMs: number): boolean;
   /** Silent for long, to several names or probes. */
   isDead(nowMs: number): boolean;
-  /** Whether it has replied since then, or may only be slow: it was so before, or nothing is known of it yet. */
+  /** Whether it has replied since then, or has taken longer before than it is silent now. */
   isLiving(sinceMs: number, nowMs: number): boolean;
+  /** Nothing is known of it yet: it may only be slow. */
+  isUnheard(nowMs: number): boolean;
   /** Whether it is time for a probe: it is silent, or nobody has asked it for long. */
   isDue(nowMs: number): boolean;
   /** No probe has ever been answered, and some were not: only a question can tell how it is. */
@@ -153,10 +155,9 @@ export function createHealth(nowMs: number): Health {
       return isSilentFor(DEAD_AFTER_MS, now) && signs >= DEAD_AFTER_SIGNS;
     },
     isLiving(sinceMs, now) {
-      if (repliedAtMs > sinceMs) return true;
-      const patienceMs = smoothMs === undefined ? SLOWEST_MS : longestMs >= SLOW_MS ? 2 * longestMs : 0;
-      return refusedSinceMs === undefined && patienceMs > 0 && !isSilentFor(patienceMs, now);
+      return repliedAtMs > sinceMs || (longestMs >= SLOW_MS && !isSilentFor(2 * longestMs, now));
     },
+    isUnheard: (now) => smoothMs === undefined && refusedSinceMs === undefined && !isSilentFor(SLOWEST_MS, now),
     isDue: (now) => now >= dueAtMs || (probeMs === 0 && isAside(now)),
     isDeafToProbes: () => !hasAnsweredProbes && probesInVain > 1,
     silentSinceMs: () => silentSinceMs,
