@@ -67,6 +67,7 @@ const HABITS: ReadonlyArray<readonly [RegExp, (...words: string[]) => Habit]> = 
     changing(() => (reply) => ({ ...reply, answers: [...(reply.answers ?? [])].reverse() })),
   ],
   [/^refers elsewhere$/, changing(() => replies.referral)],
+  [/^gives (\d\S+) for all$/, changing((address) => (reply) => replies.withAddress(reply, address as string))],
   [
     /^adds (\S+) (A|AAAA|CNAME|DNAME|TXT) (\S+)$/,
     changing((name, type, data) => (reply) => ({

@@ -30,6 +30,13 @@ export function record(name: string | undefined, type: string | undefined, data:
   return { name, type, data, ttl: 60 } as dnsPacket.Answer;
 }
 
+/** Of the name asked for, whatever it is, and no data for other types. */
+export function withAddress(reply: Packet, address: string): Packet {
+  const question = reply.questions?.[0];
+  const answers = question?.type === "A" ? [record(question.name, "A", address)] : [];
+  return { ...empty(reply), flags: (reply.flags ?? 0) & ~0xf, answers };
+}
+
 /** Neither authoritative nor willing to recurse: name servers instead of an answer. */
 export function referral(reply: Packet): Packet {
   const authorities = [{ type: "NS", name: "example", ttl: 60, data: "ns.elsewhere.example" }] as dnsPacket.Answer[];

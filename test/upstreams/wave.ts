@@ -11,8 +11,8 @@ import { type Combination, zoneUnder } from "./combination.ts";
 import type { Played } from "./serve.ts";
 
 /**
- * Who asks: libc; a program with client.so, whose calls may go on in libc; one whose libc reaches nobody, so that our
- * server is alone, and which tries again what fails, since late answers are kept.
+ * Who asks: libc; a program with client.so, whose calls may go on in libc; one whose libc reaches another server, so that it
+ * is seen what our server has left to it, and which tries again what fails, since late answers are kept.
  */
 export const SIDES = ["libc", "ours", "alone"] as const;
 export type Side = (typeof SIDES)[number];
@@ -30,6 +30,9 @@ type Found = ReadonlyMap<string, string>;
 const SERVER = fileURLToPath(new URL("../../dist/server.js", import.meta.url));
 const SERVE_MODULE = fileURLToPath(new URL("serve.ts", import.meta.url));
 const NOBODY = "10.9.9.9";
+const OTHER = "10.9.9.8";
+/** What libc gets from the other server. */
+export const LEFT = "203.0.113.99";
 const TRIES: Readonly<Record<Side, number>> = { libc: 1, ours: 1, alone: 3 };
 const SYN_RETRIES = "echo 1 > /proc/sys/net/ipv4/tcp_syn_retries"; // 3 s instead of two minutes for what is filtered
 
@@ -43,7 +46,8 @@ export async function runWave(combinations: readonly Combination[]): Promise<Res
     await box.run(["sh", "-c", SYN_RETRIES]);
     const played = path.join(directory, "played.json");
     const all = places.flatMap((place) => SIDES.flatMap((side) => play(place, side)));
-    fs.writeFileSync(played, JSON.stringify(all));
+    const other: Played = { host: OTHER, zone: {}, habits: [`gives ${LEFT} for all`] };
+    fs.writeFileSync(played, JSON.stringify([...all, other]));
     await box.startModule(SERVE_MODULE, [played], { ready: /ready/ });
     const found = await Promise.all(SIDES.map((side) => lookFrom(side, box, directory, places)));
     return places.map(({ combination, id }) =>
@@ -124,7 +128,7 @@ async function look(
 ): Promise<Found> {
   const tasks = places.map((place) => {
     const { combination, id, suffix } = place;
-    const hosts = side === "alone" ? [NOBODY] : hostsOf(place, side);
+    const hosts = side === "alone" ? [OTHER] : hostsOf(place, side);
     const calls = combination.calls.map((call) => `${call}.${suffix}`).join(" ");
     return `${id} ${resolvConf(directory, `${side}-${id}`, hosts)} ${combination.pauseMs} ${calls}\n`;
   });
