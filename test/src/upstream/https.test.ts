@@ -439,9 +439,9 @@ describe.skipIf(missing)(`an https transport${missing === undefined ? "" : ` (${
 
   it("keeps a session whose server is slow to answer, but answers a ping", async () => {
     const { port, connections } = await server([
-      (stream, query) => void setTimeout(() => respond(stream, replyTo(query)), 1500),
+      (stream, query) => void setTimeout(() => respond(stream, replyTo(query)), 2500),
     ]);
-    const transport = transportTo(port, { silenceMs: 500 });
+    const transport = transportTo(port, { silenceMs: 1000 });
     expect(addressIn(await send(transport, "a.example").reply)).toBe("192.0.2.1");
     expect(connections()).toBe(1);
   });
