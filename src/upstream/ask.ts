@@ -285,15 +285,14 @@ export function createAsk(options: AskOptions): Ask {
       }
 
       function whyAll(): Why {
-        const whys = [...failed.values()].map(({ why }) => why);
-        if (whys.includes("said")) return "said";
-        if (whys.includes("lack")) return "lack";
         const now = nowMs();
-        const isThere = (server: Server) => !failed.has(server) && server.health.isLiving(startMs, now);
-        const isNobodyKnown = servers.every((server) => failed.has(server) || server.health.isUnheard(now));
-        return whys.includes("unanswered") || servers.some(isThere) || (isNobodyKnown && failed.size < servers.length)
-          ? "unanswered"
-          : "silent";
+        const silent = servers.filter((server) => !failed.has(server));
+        if (silent.some(({ health }) => health.isLiving(startMs, now))) return "unanswered";
+        const whys = [...failed.values()].map(({ why }) => why);
+        const isNobodyKnown = silent.length > 0 && silent.every(({ health }) => health.isUnheard(now));
+        // Of equals the silent ones add nothing to what one of them has said.
+        if (isNobodyKnown && (isList || !whys.includes("said"))) return "unanswered";
+        return (["said", "lack", "unanswered"] as const).find((why) => whys.includes(why)) ?? "silent";
       }
 
       function finish(asked: Asked): void {
