@@ -46,6 +46,7 @@ export function serveConnection(
   let hasEnded = false;
   let isBusy = false;
   let sinceMs = nowMs();
+  let isText = false; // what it asked last
   let isClosing = false;
   let isInTurn = false;
 
@@ -71,8 +72,8 @@ export function serveConnection(
     close,
     drop: () => void socket.destroy(),
     giveUp() {
-      const { bytes } = responder.respondToBusy();
-      socket.end(bytes, () => socket.destroy());
+      if (!isText) socket.write(responder.respondToBusy().bytes);
+      socket.end(() => socket.destroy());
     },
   };
 
@@ -125,7 +126,8 @@ export function serveConnection(
   /** Undefined until a whole frame or line is there. */
   function respondToNext(): Response | Promise<Response> | undefined {
     if (received.length === 0) return undefined;
-    return received[0] === 0 ? respondToNextFrame() : respondToNextLine();
+    isText = received[0] !== 0;
+    return isText ? respondToNextLine() : respondToNextFrame();
   }
 
   function respondToNextFrame(): Response | Promise<Response> | undefined {

@@ -27,12 +27,12 @@ function connect(respondToFrame: Responder["respondToFrame"]) {
   const responder: Responder = {
     frameLength,
     respondToFrame,
-    respondToLine: (line) => ({ bytes: line }),
+    respondToLine: (line) => (line === "later" ? new Promise(() => undefined) : { bytes: line }),
     respondToMalformed: () => ({ bytes: "malformed", last: true }),
     respondToBusy: () => ({ bytes: "busy", last: true }),
   };
-  serveConnection(socket as unknown as net.Socket, responder, 1000, () => undefined);
-  return { written, stream, send: (...frames: Buffer[]) => stream.push(Buffer.concat(frames)) };
+  const connection = serveConnection(socket as unknown as net.Socket, responder, 1000, () => undefined);
+  return { written, stream, connection, send: (...frames: Buffer[]) => stream.push(Buffer.concat(frames)) };
 }
 const round = () => new Promise((resolve) => setImmediate(resolve));
 
@@ -46,6 +46,22 @@ it("writes nothing, not even an empty chunk, for a frame that has no answer", as
   while (answered.length < 3) await round();
   expect(answered).toEqual([KIND_HITS, KIND_HELLO, KIND_HITS]);
   expect(written.map((bytes) => bytes.length)).toEqual([FRAME_HEADER_BYTES]);
+});
+
+it("is busy while its question is under way, and refused an answer where it is given up: a person gets none", async () => {
+  for (const [sent, refused] of [
+    [frame(KIND_HELLO), ["busy"]],
+    [Buffer.from("later\n"), []],
+  ] as const) {
+    const { written, stream, connection, send } = connect(() => new Promise(() => undefined));
+    expect(connection.isBusy()).toBe(false);
+    send(sent);
+    await round();
+    expect(connection.isBusy()).toBe(true);
+    connection.giveUp();
+    while (!stream.destroyed) await round();
+    expect(written.map(String)).toEqual(refused);
+  }
 });
 
 describe("clients that send much at once", () => {
