@@ -21,6 +21,8 @@ export interface Failing {
 
 export interface Failures {
   get(key: string, generation: number, nowMs: number): Failure | undefined;
+  /** That it was one-sided the last time, so that nobody need wait to hear of it again. */
+  standing(key: string, generation: number, nowMs: number): Failure | undefined;
   add(key: string, failing: Failing, nowMs: number): void;
   /** When the first of its failures was asked, where they follow one another; one-sided ones alone. */
   sinceMs(key: string, generation: number, nowMs: number): number | undefined;
@@ -55,6 +57,10 @@ export function createFailures(): Failures {
       const failure = failures.get(key);
       if (failure?.generation !== generation || failure.untilMs <= nowMs) return undefined;
       return { why: failure.why, isLasting: failure.isOneSided && failure.count > 1 };
+    },
+    standing(key, generation, nowMs) {
+      const failure = last(key, generation, nowMs);
+      return failure && { why: failure.why, isLasting: true };
     },
     add(key, failing, nowMs) {
       const before = failing.isOneSided ? last(key, failing.generation, nowMs) : undefined;

@@ -5,7 +5,7 @@ import type { Cache, Held, Question } from "./cache.ts";
 import { nowMs } from "./clock.ts";
 import type { Counters } from "./counters.ts";
 import { failed, isFailure, together } from "./failed.ts";
-import { createFailures } from "./failures.ts";
+import { createFailures, type Failure } from "./failures.ts";
 import type { Log } from "./log.ts";
 import { createRateCap } from "./ratecap.ts";
 import { outcomeOf, refreshAtMsOf, setFlags } from "./record.ts";
@@ -41,6 +41,7 @@ export interface ResolverOptions {
   readonly log: Log;
 }
 
+const AT_ONCE_MS = 250; // nobody is kept waiting by it, and a server that answers again usually does so within
 const LATE_MS = 1800; // RFC 8767 section 5: the client response timer
 const REFRESH_HITS_MIN = 2; // one lookup is no sign of another
 // A refresh costs some 35 µs of CPU with its socket, so these are 2 % of a core; 65,536 names in use, of 5 minutes each, need
@@ -79,6 +80,7 @@ export function createResolver(options: ResolverOptions): Resolver {
     const failure = failures.get(key, view.generation(), now);
     const stale = failure !== undefined || view.isDown() ? giveStale(question, view) : undefined;
     if (stale !== undefined) return stale;
+    const standing = failures.standing(key, view.generation(), now);
     let underWay = questions.find(question, view);
     if (underWay !== undefined) counters.joined++;
     else if (failure !== undefined) return failed(cache, question, failure);
@@ -89,7 +91,20 @@ export function createResolver(options: ResolverOptions): Resolver {
       log.cacheWarmup(question.name, typeName(question.type));
       underWay = ask(question, view);
     }
+    if (standing !== undefined) return orFailed(question, standing, underWay);
     return cache.mayServeStale(question, now, view.staleSeconds) ? orStale(question, view, underWay) : underWay.record;
+  }
+
+  /** What they say at once, for they were silent the last time. */
+  function orFailed(question: Question, failure: Failure, { record, sinceMs }: UnderWay): Promise<Uint8Array> {
+    return new Promise((resolve) => {
+      const giveUp = () => resolve(failed(cache, question, failure));
+      const stopWaiting = wheel.after(sinceMs + AT_ONCE_MS - nowMs(), giveUp);
+      void record.then((fresh) => {
+        stopWaiting();
+        resolve(fresh);
+      });
+    });
   }
 
   /** What the upstreams say; where they fail or are late, what they said the last time. */
