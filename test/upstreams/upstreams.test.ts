@@ -59,6 +59,7 @@ interface Judged {
 }
 
 async function compare(all: readonly Combination[], waveSizes: typeof WAVE, atOnce: number): Promise<Judged[]> {
+  if (all.length === 0) return [];
   const byChance = { libc: 0, ours: 0 };
   const judged: Judged[] = [];
   const counts = { calls: 0, libc: 0, ours: 0, alone: 0, left: 0, more: 0 };
