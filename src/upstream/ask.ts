@@ -241,7 +241,7 @@ export function createAsk(options: AskOptions): Ask {
           else {
             denial ??= { record: ending.record, by: server };
             failed.set(server, { failed: "its denial does not count", why: "unanswered" });
-            wheel.after(BESIDE_WAIT_MS, lookAtDenial);
+            watchDenial();
             if (waitedFor === server) next();
           }
         } else {
@@ -256,12 +256,20 @@ export function createAsk(options: AskOptions): Ask {
         if (isAlone || counts(denial.by)) finish(denial);
       }
 
+      /** Those before it may be known to be gone by then. */
+      function watchDenial(): void {
+        wheel.after(BESIDE_WAIT_MS, () => {
+          lookAtDenial();
+          if (!hasEnded) watchDenial();
+        });
+      }
+
       /** Those before it in the list have failed, or are known to be silent. */
       function counts(server: Server): boolean {
         if (!isList || server === beside) return true;
         const now = nowMs();
         const isGivenUp = (before: Server) =>
-          (failed.has(before) && !isLeftToLibc(before)) || before.health.isDead(now);
+          (failed.has(before) && !isLeftToLibc(before)) || before.health.isGone(now);
         const isStillSilent = beside === undefined || failed.has(beside) || now - startMs >= BESIDE_WAIT_MS;
         return isStillSilent && servers.slice(0, servers.indexOf(server)).every(isGivenUp);
       }

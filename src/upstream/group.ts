@@ -84,8 +84,9 @@ export function createGroup(options: GroupOptions): Group {
     const now = nowMs();
     const start = listing?.rotate ? rotation++ % servers.length : 0;
     const inTurn = [...servers.slice(start), ...servers.slice(0, start)];
-    const there = inTurn.filter(({ health }) => !health.isAside(now));
-    const aside = inTurn.filter(({ health }) => health.isAside(now));
+    const isAway = ({ health }: Server) => (listing === undefined ? health.isAside(now) : health.isGone(now));
+    const there = inTurn.filter((server) => !isAway(server));
+    const aside = inTurn.filter(isAway);
     if (listing === undefined) putFastestFirst(there);
     return [...there, ...aside.sort((one, other) => one.health.lastAskedAtMs() - other.health.lastAskedAtMs())];
   }
@@ -97,7 +98,7 @@ export function createGroup(options: GroupOptions): Group {
     if (silent === undefined || servers.length === 1) return undefined;
     if (listing === undefined) return silent.health.isDeafToProbes() ? silent : undefined;
     const before = servers.slice(0, servers.indexOf(silent));
-    return before.every(({ health }) => health.isAside(now)) ? silent : undefined;
+    return before.every(({ health }) => health.isGone(now)) && silent.health.isGone(now) ? silent : undefined;
   }
 
   /** Where one is plainly faster than the one that was first. */

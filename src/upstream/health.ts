@@ -28,6 +28,8 @@ export interface Health {
   usualMs(): number;
   /** Silent since a while ago: others come first. */
   isAside(nowMs: number): boolean;
+  /** Not there as far as libc could find out, which waits for seconds: where the order of servers counts. */
+  isGone(nowMs: number): boolean;
   /** Silent for long, to several names or probes. */
   isDead(nowMs: number): boolean;
   /** Whether it has replied since then, or has taken longer before than it is silent now. */
@@ -92,6 +94,15 @@ export function createHealth(nowMs: number): Health {
     return refusedSinceMs !== undefined || isSilentFor(Math.max(ASIDE_AFTER_MS, usualWaitMs()), now);
   }
 
+  function isDead(now: number): boolean {
+    const signs = namesInVain.size + probesInVain * (hasAnsweredProbes ? 2 : 1);
+    return isSilentFor(DEAD_AFTER_MS, now) && signs >= DEAD_AFTER_SIGNS;
+  }
+
+  function isUnheard(now: number): boolean {
+    return smoothMs === undefined && refusedSinceMs === undefined && !isSilentFor(SLOWEST_MS, now);
+  }
+
   function measure(tookMs: number): void {
     longestMs = Math.max(tookMs, longestMs * (1 - SMOOTH_GAIN));
     if (smoothMs === undefined) {
@@ -150,14 +161,12 @@ export function createHealth(nowMs: number): Health {
     waitMs: () => Math.min(usualWaitMs() * backOff, WAIT_MAX_MS),
     usualMs: () => smoothMs ?? Number.POSITIVE_INFINITY,
     isAside,
-    isDead(now) {
-      const signs = namesInVain.size + probesInVain * (hasAnsweredProbes ? 2 : 1);
-      return isSilentFor(DEAD_AFTER_MS, now) && signs >= DEAD_AFTER_SIGNS;
-    },
+    isGone: (now) => refusedSinceMs !== undefined || (isDead(now) && !isUnheard(now)),
+    isDead,
     isLiving(sinceMs, now) {
       return repliedAtMs > sinceMs || (longestMs >= SLOW_MS && !isSilentFor(2 * longestMs, now));
     },
-    isUnheard: (now) => smoothMs === undefined && refusedSinceMs === undefined && !isSilentFor(SLOWEST_MS, now),
+    isUnheard,
     isDue: (now) => now >= dueAtMs || (probeMs === 0 && isAside(now)),
     isDeafToProbes: () => !hasAnsweredProbes && probesInVain > 1,
     silentSinceMs: () => silentSinceMs,
