@@ -295,11 +295,9 @@ export function createAsk(options: AskOptions): Ask {
       function whyAll(): Why {
         const now = nowMs();
         const silent = servers.filter((server) => !failed.has(server));
-        if (silent.some(({ health }) => health.isLiving(startMs, now))) return "unanswered";
+        const areUnheard = silent.length > 0 && silent.every(({ health }) => health.isUnheard(now));
+        if (areUnheard || silent.some(({ health }) => health.isLiving(startMs, now))) return "unanswered";
         const whys = [...failed.values()].map(({ why }) => why);
-        const isNobodyKnown = silent.length > 0 && silent.every(({ health }) => health.isUnheard(now));
-        // Of equals the silent ones add nothing to what one of them has said.
-        if (isNobodyKnown && (isList || !whys.includes("said"))) return "unanswered";
         return (["said", "lack", "unanswered"] as const).find((why) => whys.includes(why)) ?? "silent";
       }
 
