@@ -33,8 +33,8 @@ export type Reply =
   | ({ verdict: "wrong-case" | "other-cookie" | "unread" | "malformed" | "truncated" | "no-edns" } & Told)
   /** Its server part is never empty. */
   | { verdict: "bad-cookie"; serverCookie: Uint8Array }
-  /** `why` is for the log; the rcode is that of a good answer where the answer itself is at fault. */
-  | ({ verdict: "failure"; rcode: number; why: string; hasOpt: boolean } & Told)
+  /** `isOfTheName`: however it is asked for. `why` is for the log; the rcode is that of a good answer where the answer itself is at fault. */
+  | ({ verdict: "failure"; rcode: number; why: string; hasOpt: boolean; isOfTheName: boolean } & Told)
   /** The record is a copy, not yet settled; `zoneBytes` is the length on the wire of the zone's name whose SOA came with a denial. */
   | ({ verdict: "answer"; record: Uint8Array; zoneBytes: number } & Told);
 
@@ -87,6 +87,7 @@ export function messageReader(wasm: Wasm): MessageReader {
           rcode: wasm.rcode(),
           why: reasonOf(verdict, wasm.rcode()),
           hasOpt: wasm.hasOpt(),
+          isOfTheName: verdict === VERDICT_LOOP,
           serverCookie,
         };
       case VERDICT_ANSWER:

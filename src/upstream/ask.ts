@@ -48,6 +48,8 @@ interface Attempt {
   isOver: boolean;
   /** Nothing more can be sent for it: its replies are still waited for. */
   isSpent: boolean;
+  /** Nothing of it has gone out, for a moment. */
+  isKeptBack: boolean;
   /** Waits for room in the server's window, where it keeps its place. */
   isQueued: boolean;
   leaveWindow: () => void;
@@ -55,9 +57,10 @@ interface Attempt {
 
 const WAIT_MAX_MS = 400; // the wait doubles with each round over the servers, to here unless replies take longer than that
 const WATCH_MS = 2000; // a silent server's reply to an answered question is still of use: it says how the server is
-// A server of a list that is there is given so long before the next one is asked, which may have another view of names and
-// is to see no more of them than with libc, which would wait for 5 s.
+// A server of a list is given so long before the next one is asked, which may have another view of names and is to see no
+// more of them than with libc, which would wait for 5 s.
 const LIST_WAIT_MS = 1000;
+const LADDER_SHARE = 5; // of the time, for a rung
 const TCP_WAIT_MIN_MS = 300;
 const BESIDE_WAIT_MS = 300; // for one that was silent before, and may be so still
 const LATE_MS = 10_000; // twice what libc waits for one server
@@ -90,8 +93,10 @@ export function createAsk(options: AskOptions): Ask {
       function next(): void {
         stopWaiting();
         leaveGate();
-        if (denial !== undefined) askAsLibc() || lookAtDenial();
-        else if (!hasNoWay()) leaveGate = gate(turn);
+        if (denial !== undefined) {
+          lookAtDenial();
+          if (!hasEnded && !askAsLibc()) leaveGate = gate(turn);
+        } else if (!hasNoWay()) leaveGate = gate(turn);
         else if (!askAsLibc()) fail();
       }
 
@@ -108,18 +113,19 @@ export function createAsk(options: AskOptions): Ask {
       function choose(): Server | undefined {
         const last = waitedFor && attempts.get(waitedFor);
         if (last !== undefined && timeGivenMs(last) > 0) return last.server;
-        for (let tries = 0; tries < servers.length; tries++) {
-          const server = servers[turns++ % servers.length] as Server;
+        const wanted = denial === undefined ? servers.length : servers.indexOf(denial.by); // those before it may know better
+        for (let tries = 0; tries < wanted; tries++) {
+          const server = servers[turns++ % wanted] as Server;
           if (!failed.has(server) && !attempts.get(server)?.isSpent) return server;
         }
         return undefined;
       }
 
       /** How much longer it alone is asked, where the order counts. */
-      function timeGivenMs({ server, firstSentAtMs, isSpent }: Attempt): number {
-        if (!isList || isSpent || failed.has(server)) return 0;
+      function timeGivenMs({ server, firstSentAtMs, isSpent, isKeptBack }: Attempt): number {
         const now = nowMs();
-        return server.health.isLiving(startMs - LIST_WAIT_MS, now) ? firstSentAtMs + LIST_WAIT_MS - now : 0;
+        if (!isList || isSpent || isKeptBack || failed.has(server) || server.health.isGone(now)) return 0;
+        return firstSentAtMs + Math.min(LIST_WAIT_MS, timeoutMs / (servers.length + 1)) - now;
       }
 
       function wait(server: Server): void {
@@ -146,7 +152,9 @@ export function createAsk(options: AskOptions): Ask {
         const round = Math.max(0, Math.floor((turns - 1) / servers.length));
         const usualMs = Math.min(server.health.waitMs(), timeoutMs / (servers.length + 1));
         const own = attempts.get(server);
-        const udpMs = Math.min(usualMs * 2 ** round, Math.max(usualMs, WAIT_MAX_MS));
+        const roundMs = Math.min(usualMs * 2 ** round, Math.max(usualMs, WAIT_MAX_MS));
+        // Its ladder is gone down in time where nobody knows that it bears the first rung.
+        const udpMs = server.dialect.bearsFull(nowMs()) ? roundMs : Math.min(roundMs, timeoutMs / LADDER_SHARE);
         const ms = own?.underway?.isOverTcp() ? Math.max(2 * udpMs, TCP_WAIT_MIN_MS) : udpMs; // it has to connect first
         const givenMs = own === undefined ? 0 : timeGivenMs(own);
         return givenMs > 0 ? Math.min(ms, givenMs) : ms;
@@ -185,6 +193,8 @@ export function createAsk(options: AskOptions): Ask {
           known.isQueued = true;
           known.leaveWindow = server.window.enter(question.name, () => {
             known.isQueued = false;
+            known.isKeptBack = false;
+            if (!hasEnded && waitedFor === server) wait(server);
             if (hasEnded || underway.again()) return;
             known.isSpent = true;
             queueMicrotask(() => {
@@ -203,6 +213,7 @@ export function createAsk(options: AskOptions): Ask {
           firstSentAtMs: nowMs(),
           isOver: false,
           isSpent: false,
+          isKeptBack: false,
           isQueued: true,
           leaveWindow: () => undefined,
         };
@@ -210,16 +221,18 @@ export function createAsk(options: AskOptions): Ask {
         own.leaveWindow = server.window.enter(question.name, () => {
           own.isQueued = false;
           if (hasEnded) return;
+          if (waitedFor === server) wait(server);
           const wasSilent = server.health.silentSinceMs() !== undefined;
           own.firstSentAtMs = nowMs();
           own.underway = exchange(server, question, isAsLibc, {
             ended: (ending) => take(own, ending),
             goesOn() {
               heard();
-              own.leaveWindow();
+              if (own.underway?.isOverTcp()) own.leaveWindow();
               if (waitedFor === server && !hasEnded) wait(server);
             },
             keptBack() {
+              own.isKeptBack = true;
               own.leaveWindow();
               const isAnyLeft = servers.some((each) => !failed.has(each) && !attempts.has(each));
               if (waitedFor === server && !hasEnded && isAnyLeft) next();
@@ -252,7 +265,7 @@ export function createAsk(options: AskOptions): Ask {
 
       function lookAtDenial(): void {
         if (hasEnded || denial === undefined) return;
-        const isAlone = [...attempts.values()].every(({ isOver }) => isOver);
+        const isAlone = [...attempts.values()].every(({ isOver }) => isOver) && !servers.some(isLeftToLibc);
         if (isAlone || counts(denial.by)) finish(denial);
       }
 
@@ -296,7 +309,8 @@ export function createAsk(options: AskOptions): Ask {
         const now = nowMs();
         const silent = servers.filter((server) => !failed.has(server));
         const areUnheard = silent.length > 0 && silent.every(({ health }) => health.isUnheard(now));
-        if (areUnheard || silent.some(({ health }) => health.isLiving(startMs, now))) return "unanswered";
+        const isThere = ({ health }: Server) => !health.isUnheard(now) && !health.isDead(now) && !health.isClosed(now);
+        if (areUnheard || silent.some(isThere)) return "unanswered";
         const whys = [...failed.values()].map(({ why }) => why);
         return (["said", "lack", "unanswered"] as const).find((why) => whys.includes(why)) ?? "silent";
       }

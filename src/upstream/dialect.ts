@@ -7,13 +7,14 @@
 //   small replies        an answer to 512 bytes where 1232 brought silence, 3 in a row    10 min a reply to 1232
 //   TCP first            an answer over TCP where UDP brought silence, 3 in a row         1 min  a reply over UDP
 //   no TCP               it is refused, or silent where a datagram was doubted            1 min  a reply over TCP
-//   no mixed letters     an answer to small letters where mixed ones were denied; or      1 h
-//                        the question given back in other letters, 3 in a row
-//   any letters          an answer to mixed ones: a zone's denials count from then on      1 h    a denial that was none
-//   zones' letters       the same, for denials without a zone (no SOA, or the root's):     1 h
-//                        a registry that forwards what it does not have minds the letters
-//                        of its own names only; the same denial to small letters: those
-//                        are used there
+//   no mixed letters     an answer to small letters where mixed ones were denied; or      10 min
+//                        the question given back in other letters with what TCP says too,
+//                        3 in a row
+//   zones' ways          an answer shows that a zone's denials to the same way of asking   1 h    a denial that was none
+//                        count: in mixed letters, with EDNS, with a cookie (a registry
+//                        that forwards what it does not have minds the letters of its own
+//                        names only). A denial that libc's way of asking brings too shows
+//                        that EDNS does no harm there; small letters are used from then on
 //   gives cookies        a cookie of its own: no datagram counts without (RFC 7873        until a reply over TCP has none, or TCP brings
 //                        section 5.3)                                                     nothing: then not for 30 min, as BIND does
 import { randomBytes } from "node:crypto";
@@ -27,13 +28,15 @@ export interface Dialect {
   form(rung: Rung, name: string, nowMs: number): Form;
   /** Whether a denial counts that came to this form; `zone` is that of its SOA, "" the root, undefined where none came. */
   denies(form: Form, name: string, zone: string | undefined): boolean;
-  /** A positive answer came on this rung. */
-  answered(rung: Rung, form: Form, name: string): void;
+  /** A positive answer came. */
+  answered(form: Form, name: string): void;
   /** Something came on this rung that passed all checks. */
-  replied(rung: Rung, form: Form, isNoEdns: boolean): void;
+  replied(rung: Rung, form: Form, isNoEdns: boolean, nowMs: number): void;
+  /** It has replied to the topmost rung a while ago: silence is no sign that it does not bear it. */
+  bearsFull(nowMs: number): boolean;
   /** An answer to one way of asking where another, `above`, has brought what is told. True where it is news. */
   foundBelow(below: Rung, above: Form, because: Because, nowMs: number): boolean;
-  /** A denial to mixed letters was one to small ones too. */
+  /** A denial to our way of asking was one to libc's too. */
   deniedAgain(name: string, zone: string | undefined): void;
   changedLetters(nowMs: number): boolean;
   givesCookies(nowMs: number): boolean;
@@ -51,23 +54,28 @@ export type Because = "silence" | "no-edns" | "disliked" | "denied" | "letters" 
 
 const CLIENT_COOKIE_BYTES = 8;
 const MINUTE_MS = 60_000;
-const LETTERS_MS = 60 * MINUTE_MS;
+const ZONES_MS = 60 * MINUTE_MS;
 const NO_COOKIES_MS = 30 * MINUTE_MS;
 const SIGNS = 3; // in a row: chance loses datagrams too, and who guesses one datagram of ours has not guessed three
-const ZONES_MAX = 4096;
+const ZONES_MAX = 8192;
 const LARGE_BYTES = 1232; // fits every path's packet: DNS flag day 2020
 const SMALL_BYTES = 512; // RFC 1035 section 2.3.4
+
+// What is known of a zone, as bits.
+const MIXED = 1; // it has answered to mixed letters,
+const EDNS = 2; // to EDNS,
+const OPTIONS = 4; // to EDNS with a cookie
+const AGREED = 8; // it has denied to libc's way of asking what it had denied to ours
 
 export function createDialect(): Dialect {
   const noEdns = createLesson(10 * MINUTE_MS);
   const smallReplies = createLesson(10 * MINUTE_MS);
   const tcpFirst = createLesson(MINUTE_MS);
   const noTcp = createLesson(MINUTE_MS, 1);
-  const noMixedLetters = createLesson(LETTERS_MS);
-  const zones = new Map<string, "mixed" | "small">();
+  const noMixedLetters = createLesson(10 * MINUTE_MS);
+  const zones = new Map<string, number>();
   let zonesUntilMs = 0;
-  let hasAnsweredEdns = false;
-  let hasAnsweredMixed = false;
+  let repliedToFullAtMs = Number.NEGATIVE_INFINITY;
   let clientCookie: Uint8Array;
   let cookie: Uint8Array;
   let hasServerCookie: boolean;
@@ -84,19 +92,19 @@ export function createDialect(): Dialect {
     if (noMixedLetters.holds(nowMs)) return false;
     if (nowMs >= zonesUntilMs) {
       zones.clear();
-      hasAnsweredMixed = false;
-      zonesUntilMs = nowMs + LETTERS_MS;
+      zonesUntilMs = nowMs + ZONES_MS;
     }
     for (const zone of zonesOf(name)) {
-      const letters = zones.get(zone);
-      if (letters !== undefined) return letters === "mixed";
+      const known = zones.get(zone) ?? 0;
+      if (known & MIXED) return true;
+      if (known & AGREED && zone.includes(".")) return false; // all that nobody has is denied by top-level zones
     }
     return true;
   }
 
-  function learnZone(zone: string, letters: "mixed" | "small"): void {
+  function learnZone(zone: string, bits: number): void {
     if (zones.size >= ZONES_MAX && !zones.has(zone)) zones.delete(zones.keys().next().value as string);
-    zones.set(zone, letters);
+    zones.set(zone, (zones.get(zone) ?? 0) | bits);
   }
 
   return {
@@ -112,26 +120,28 @@ export function createDialect(): Dialect {
         mixedCase: (rung === "full" || rung === "small") && mixes(name, nowMs),
       };
     },
-    denies(form, name, zone) {
-      if (form.ednsBytes !== undefined && !hasAnsweredEdns) return false;
-      return !form.mixedCase || (zone ? hasAnsweredMixed : zones.get(parentOf(name)) === "mixed");
+    denies({ ednsBytes, cookie: sent, mixedCase }, name, zone) {
+      const known = zones.get(zone || parentOf(name)) ?? 0;
+      const wanted = sent === undefined ? EDNS : EDNS | OPTIONS;
+      const isEdnsFine = ednsBytes === undefined || (known & AGREED) !== 0 || (known & wanted) === wanted;
+      return isEdnsFine && (!mixedCase || (known & MIXED) !== 0);
     },
-    answered(_rung, form, name) {
-      if (form.ednsBytes !== undefined) hasAnsweredEdns = true;
-      if (!form.mixedCase) return;
-      hasAnsweredMixed = true;
-      for (const zone of zonesOf(name)) learnZone(zone, "mixed");
+    answered({ ednsBytes, cookie: sent, mixedCase }, name) {
+      const edns = ednsBytes === undefined ? 0 : sent === undefined ? EDNS : EDNS | OPTIONS;
+      const bits = edns | (mixedCase ? MIXED : 0);
+      if (bits !== 0) for (const zone of zonesOf(name)) learnZone(zone, bits);
     },
-    replied(rung, form, isNoEdns) {
+    replied(rung, form, isNoEdns, nowMs) {
       if (isTcp(rung)) noTcp.unlearn();
       else tcpFirst.unlearn();
       if (form.ednsBytes !== undefined && !isNoEdns) noEdns.unlearn();
       if (form.ednsBytes === LARGE_BYTES && !isTcp(rung)) smallReplies.unlearn();
       if (form.mixedCase) noMixedLetters.contradict();
+      if (rung === "full") repliedToFullAtMs = nowMs;
     },
     foundBelow(below, above, because, nowMs) {
       switch (because) {
-        case "letters": // counted as they came
+        case "letters": // these are learned otherwise
         case "flood":
           return false;
         case "cookie":
@@ -144,7 +154,6 @@ export function createDialect(): Dialect {
         case "denied":
           if (!above.mixedCase) return noEdns.learn(nowMs);
           zones.clear();
-          hasAnsweredMixed = false;
           return noMixedLetters.learn(nowMs);
         case "silence":
           if (below === "small") return smallReplies.sign(nowMs);
@@ -152,10 +161,8 @@ export function createDialect(): Dialect {
       }
       return above.ednsBytes !== undefined ? noEdns.sign(nowMs) : above.mixedCase && noMixedLetters.sign(nowMs);
     },
-    deniedAgain(name, zone) {
-      const denied = zone || parentOf(name);
-      if (denied.includes(".") && !zones.has(denied)) learnZone(denied, "small");
-    },
+    deniedAgain: (name, zone) => learnZone(zone || parentOf(name), AGREED),
+    bearsFull: (nowMs) => nowMs - repliedToFullAtMs < MINUTE_MS,
     changedLetters: noMixedLetters.sign,
     givesCookies: (nowMs) => hasServerCookie && nowMs >= noCookiesUntilMs,
     gaveCookie(fromServer) {
@@ -167,8 +174,7 @@ export function createDialect(): Dialect {
     forget() {
       for (const lesson of [noEdns, smallReplies, tcpFirst, noTcp, noMixedLetters]) lesson.unlearn();
       zones.clear();
-      hasAnsweredEdns = false;
-      hasAnsweredMixed = false;
+      repliedToFullAtMs = Number.NEGATIVE_INFINITY;
       setCookie(undefined);
       noCookiesUntilMs = 0;
     },
@@ -179,13 +185,10 @@ function parentOf(name: string): string {
   return name.slice(name.indexOf(".") + 1);
 }
 
-/** Those that a name is in, the smallest first, but for top-level ones. */
+/** Those that a name is in, the smallest first, itself included, since it may be one. */
 function* zonesOf(name: string): Generator<string> {
-  for (let dot = name.indexOf("."); dot >= 0; dot = name.indexOf(".", dot + 1)) {
-    const zone = name.slice(dot + 1);
-    if (!zone.includes(".")) return;
-    yield zone;
-  }
+  yield name;
+  for (let dot = name.indexOf("."); dot >= 0; dot = name.indexOf(".", dot + 1)) yield name.slice(dot + 1);
 }
 
 /** What is believed after some signs in a row, for a while. */

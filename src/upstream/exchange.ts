@@ -6,7 +6,7 @@ import { nowMs } from "../clock.ts";
 import type { Counters } from "../counters.ts";
 import type { Log } from "../log.ts";
 import type { Query, Reply } from "../message.ts";
-import { chainCountOf, outcomeOf } from "../record.ts";
+import { addressesOf, chainCountOf, namesOf, outcomeOf } from "../record.ts";
 import type { Why } from "./ask.ts";
 import type { Because, Form } from "./dialect.ts";
 import { isTcp, nextRung, QUERIES_PER_WAY_MAX, type Rung, type Sign } from "./ladder.ts";
@@ -72,13 +72,15 @@ export function createExchange({ readReply, counters, log }: ExchangeOptions): E
     const { health, dialect } = server;
     const { transport } = server.address;
     const isUdp = transport === "udp";
-    const sent = { udp: 0, tcp: 0 };
+    // What was sent before counts: libc's way is tried for what has failed in ours.
+    const sent = isAsLibc ? { udp: QUERIES_PER_WAY_MAX - 1, tcp: QUERIES_PER_WAY_MAX - 1 } : { udp: 0, tcp: 0 };
     const steps: Step[] = [];
     let rung: Rung = firstRung(); // that of the last query
     let above: Form | undefined; // the way of asking that brought less than an answer
     let keptBack: Step | undefined;
     let hasFreshCookie = false;
     let isTruncated = false; // nothing but TCP has it whole
+    let misspelled: Uint8Array | undefined; // the data of a reply whose letters were not ours
     let isDone = false;
     go(rung, undefined);
     return { again, isOverTcp: () => isTcp(rung), takeBack };
@@ -155,10 +157,12 @@ export function createExchange({ readReply, counters, log }: ExchangeOptions): E
 
     function receive(message: Uint8Array, query: Query, step: Step): boolean {
       let reply = readReply(message, query);
-      // libc does not look at letters: where none were mixed, a server may give the question back in its own.
-      if (reply.verdict === "wrong-case" && !step.form.mixedCase) {
-        const question = message.subarray(QUESTION_AT, QUESTION_AT + query.question.length);
-        reply = readReply(message, { ...query, question: Uint8Array.from(question) });
+      if (reply.verdict === "wrong-case") {
+        const question = Uint8Array.from(message.subarray(QUESTION_AT, QUESTION_AT + query.question.length));
+        const asSpelled = readReply(message, { ...query, question });
+        // libc does not look at letters: where none were mixed, a server may give the question back in its own.
+        if (!step.form.mixedCase) reply = asSpelled;
+        else if (asSpelled.verdict === "answer") misspelled = dataOf(asSpelled.record);
       }
       const isNobodys = reply.verdict === "foreign" || (reply.verdict === "unread" && step.rung === "plain");
       if (isNobodys || isDone) {
@@ -174,7 +178,6 @@ export function createExchange({ readReply, counters, log }: ExchangeOptions): E
       if (reply.verdict === "malformed") counters.repliesMalformed++;
       if (reply.verdict === "wrong-case") {
         counters.repliesWrongCase++;
-        if (dialect.changedLetters(now)) log.upstreamWithoutCase(server.text);
         doubt(step, "letters");
         return;
       }
@@ -197,7 +200,7 @@ export function createExchange({ readReply, counters, log }: ExchangeOptions): E
       } else if (reply.verdict === "truncated") {
         if (isTcp(step.rung)) fail("truncated");
         else {
-          dialect.replied(step.rung, step.form, false);
+          dialect.replied(step.rung, step.form, false, nowMs());
           rung = step.rung;
           isTruncated ||= step.rung === "plain"; // what truncates to EDNS alone has it whole for libc
           proceed(descend("truncated", "silence", undefined));
@@ -205,9 +208,9 @@ export function createExchange({ readReply, counters, log }: ExchangeOptions): E
       } else if (reply.verdict === "answer") take(reply.record, reply.zoneBytes, step, now);
       else {
         const isNoEdns = reply.verdict === "no-edns" || reply.verdict === "unread";
-        dialect.replied(step.rung, step.form, isNoEdns);
+        dialect.replied(step.rung, step.form, isNoEdns, now);
         const failed = reply.verdict === "failure" ? reply.why : reply.verdict;
-        if (reply.verdict === "failure" && reply.rcode === 0) fail(failed);
+        if (reply.verdict === "failure" && reply.isOfTheName) fail(failed);
         else if (reply.verdict === "failure" && reply.hasOpt && steps.length === 1) fail(failed, true);
         else dislike(step, failed, isNoEdns ? "no-edns" : "disliked");
       }
@@ -248,12 +251,12 @@ export function createExchange({ readReply, counters, log }: ExchangeOptions): E
 
     function take(record: Uint8Array, zoneBytes: number, step: Step, now: number): void {
       const { form, rung: from, because } = step;
-      dialect.replied(from, form, false);
+      dialect.replied(from, form, false, now);
       const outcome = outcomeOf(record);
       const isDenial = (outcome === OUTCOME_NO_NAME || outcome === OUTCOME_NO_DATA) && chainCountOf(record) === 0;
       const zone = zoneBytes > 1 ? question.name.slice(-(zoneBytes - 2)) : zoneBytes === 1 ? "" : undefined;
       if (outcome === OUTCOME_DATA) {
-        dialect.answered(from, form, question.name);
+        dialect.answered(form, question.name);
         health.answered(now);
       }
       if (isDenial) {
@@ -263,10 +266,17 @@ export function createExchange({ readReply, counters, log }: ExchangeOptions): E
           proceed(descend("denied", "denied", form));
           return;
         }
-        if (because === "denied" && above?.mixedCase) dialect.deniedAgain(question.name, zone);
+        if (because === "denied") dialect.deniedAgain(question.name, zone);
       }
       learn(step, isDenial, now);
+      if (because === "letters") learnLetters(from, record, now);
       end({ record });
+    }
+
+    /** That was the server itself, if TCP says the same or nothing. */
+    function learnLetters(from: Rung, record: Uint8Array, now: number): void {
+      const isSame = !isTcp(from) || (misspelled !== undefined && Buffer.compare(dataOf(record), misspelled) === 0);
+      if (isSame && dialect.changedLetters(now)) log.upstreamWithoutCase(server.text);
     }
 
     /** From an answer to one way of asking, where a better one brought none. */
@@ -282,10 +292,10 @@ export function createExchange({ readReply, counters, log }: ExchangeOptions): E
     function isCookieMissing(reply: Heard, { form, rung: from }: Step, now: number): boolean {
       if (form.cookie === undefined) return false;
       if (reply.verdict === "other-cookie") return true;
-      if (reply.verdict === "unread" || reply.verdict === "malformed") return false;
+      if (reply.verdict === "unread") return false;
       if (reply.serverCookie !== undefined) dialect.gaveCookie(reply.serverCookie);
       else if (!isTcp(from)) return dialect.givesCookies(now);
-      else dialect.forgetCookie();
+      else if (reply.verdict !== "malformed") dialect.forgetCookie();
       return false;
     }
 
@@ -302,6 +312,7 @@ export function createExchange({ readReply, counters, log }: ExchangeOptions): E
         dialect.lacksTcp(now);
         proceed(!isTruncated && !isOut("plain") && go("plain", step.because));
       } else if (code !== undefined && KEPT_BACK.has(code)) {
+        sent[isTcp(step.rung) ? "tcp" : "udp"]--; // it has not gone out
         keepBack(step, { failed: code, why: "lack" });
       } else {
         if (health.refused(now)) log.upstreamUnreachable(server.text, message);
@@ -314,7 +325,6 @@ export function createExchange({ readReply, counters, log }: ExchangeOptions): E
     /** As a lost packet: from another port, and after the wait. */
     function keepBack(step: Step, ending: Ending): void {
       keptBack = step;
-      sent[isTcp(step.rung) ? "tcp" : "udp"]--;
       const isUseless = steps.length >= STEPS_MAX || (health.keptBack() && steps.length > 1);
       if (isUseless && steps.every(({ isOver }) => isOver)) end(ending);
       else listener.keptBack();
@@ -324,4 +334,9 @@ export function createExchange({ readReply, counters, log }: ExchangeOptions): E
       return steps.some(({ rung: each, isOver }) => each === which && !isOver);
     }
   };
+}
+
+/** What an answer is worth, in whatever order it came. */
+function dataOf(record: Uint8Array): Buffer {
+  return Buffer.from([...namesOf(record).slice(1), ...addressesOf(record).sort()].join("\n"));
 }

@@ -6,7 +6,7 @@ import type { Wheel } from "../wheel.ts";
 import { type UpstreamAddress, upstreamText } from "./address.ts";
 import { type Ask, createAsk } from "./ask.ts";
 import type { Exchange } from "./exchange.ts";
-import { createGate } from "./gate.ts";
+import { createGate, type Gate } from "./gate.ts";
 import type { Probe } from "./probe.ts";
 import { type Connect, createServer, type Server } from "./server.ts";
 import { createUsual } from "./usual.ts";
@@ -55,23 +55,29 @@ const FASTER_MS = 2;
 export function createGroup(options: GroupOptions): Group {
   const { timeoutMs, connect, exchange, probe, wheel, counters, log } = options;
   let servers = options.upstreams.map((address) => createServer(address, connect, nowMs()));
+  let present: Gate | undefined;
   let askServers = createAskOf(options.listing);
   let first: Server | undefined; // of equals
   let rotation = 0;
   const usual = createUsual();
   let generation = 0;
   const dead = new Map<Server, number>(); // since when, as far as the log has said
-  const gate = createGate(areAllDead, wheel);
 
   function createAskOf(listing: Listing | undefined): Ask {
+    const own = servers;
+    const gate = createGate(() => areDead(own), wheel); // of these servers: others may be there
+    present = gate;
     const patienceMs = listing === undefined ? timeoutMs : listing.timeoutMs * listing.attempts * servers.length;
     return createAsk({
       order: () => order(listing),
       alongside: () => alongside(listing),
       isList: listing !== undefined,
       timeoutMs: Math.min(timeoutMs, patienceMs),
-      gate: (go) => gate.pass(go),
-      heard,
+      gate: gate.pass,
+      heard() {
+        heard();
+        gate.look();
+      },
       exchange,
       wheel,
       counters,
@@ -122,12 +128,12 @@ export function createGroup(options: GroupOptions): Group {
   function heard(): void {
     watch();
     note();
-    gate.look();
+    present?.look();
   }
 
-  function areAllDead(): boolean {
+  function areDead(some: readonly Server[]): boolean {
     const now = nowMs();
-    return servers.every(({ health }) => health.isDead(now));
+    return some.every(({ health }) => health.isDead(now));
   }
 
   function note(): void {
@@ -157,7 +163,7 @@ export function createGroup(options: GroupOptions): Group {
     },
     isDown() {
       const lastAskedAtMs = Math.max(...servers.map(({ health }) => health.lastAskedAtMs()));
-      return nowMs() - lastAskedAtMs < DOWN_MS && areAllDead();
+      return nowMs() - lastAskedAtMs < DOWN_MS && areDead(servers);
     },
     usualMs: usual.ms,
     generation: () => generation,
@@ -171,7 +177,10 @@ export function createGroup(options: GroupOptions): Group {
       askServers = createAskOf(listing);
       first = undefined;
       generation++;
-      for (const gone of last.values()) wheel.after(timeoutMs, gone.close); // questions are still under way there
+      for (const gone of last.values()) {
+        dead.delete(gone);
+        wheel.after(timeoutMs, gone.close); // questions are still under way there
+      }
     },
     close: () => servers.forEach((server) => void server.close()),
   };

@@ -75,6 +75,7 @@ export function createHealth(nowMs: number): Health {
   let probesInVain = 0;
   let hasAnsweredProbes = false;
   let refusedSinceMs: number | undefined;
+  let timesRefused = 0;
   let timesKeptBack = 0;
   let lastAskedAtMs = 0;
   let dueAtMs = nowMs + MEASURE_EVERY_MS;
@@ -94,9 +95,14 @@ export function createHealth(nowMs: number): Health {
     return refusedSinceMs !== undefined || isSilentFor(Math.max(ASIDE_AFTER_MS, usualWaitMs()), now);
   }
 
+  function isClosed(now: number): boolean {
+    return timesRefused > 1 && now - (refusedSinceMs as number) >= CLOSED_AFTER_MS;
+  }
+
   function isDead(now: number): boolean {
+    const afterMs = longestMs >= SLOW_MS ? Math.max(DEAD_AFTER_MS, 2 * longestMs) : DEAD_AFTER_MS;
     const signs = namesInVain.size + probesInVain * (hasAnsweredProbes ? 2 : 1);
-    return isSilentFor(DEAD_AFTER_MS, now) && signs >= DEAD_AFTER_SIGNS;
+    return isSilentFor(afterMs, now) && signs >= DEAD_AFTER_SIGNS;
   }
 
   function isUnheard(now: number): boolean {
@@ -138,6 +144,7 @@ export function createHealth(nowMs: number): Health {
       probesInVain = 0;
       timesKeptBack = 0;
       refusedSinceMs = undefined;
+      timesRefused = 0;
       probeMs = 0;
       dueAtMs = now + MEASURE_EVERY_MS;
     },
@@ -154,14 +161,15 @@ export function createHealth(nowMs: number): Health {
       const isNews = refusedSinceMs === undefined;
       silentSinceMs ??= now;
       refusedSinceMs ??= now;
+      timesRefused++;
       return isNews;
     },
     keptBack: () => ++timesKeptBack > KEPT_BACK_MANY,
-    isClosed: (now) => refusedSinceMs !== undefined && now - refusedSinceMs >= CLOSED_AFTER_MS,
+    isClosed,
     waitMs: () => Math.min(usualWaitMs() * backOff, WAIT_MAX_MS),
     usualMs: () => smoothMs ?? Number.POSITIVE_INFINITY,
     isAside,
-    isGone: (now) => refusedSinceMs !== undefined || (isDead(now) && !isUnheard(now)),
+    isGone: (now) => isClosed(now) || (isDead(now) && !isUnheard(now)),
     isDead,
     isLiving(sinceMs, now) {
       return repliedAtMs > sinceMs || (longestMs >= SLOW_MS && !isSilentFor(2 * longestMs, now));

@@ -61,7 +61,7 @@ function told(reply: Reply): Expected {
   if (reply.verdict === "foreign") return reply;
   const beside = reply.serverCookie && { serverCookie: Buffer.from(reply.serverCookie).toString("hex") };
   if (reply.verdict === "failure") {
-    const { hasOpt: _, serverCookie: __, ...rest } = reply;
+    const { hasOpt: _, isOfTheName: __, serverCookie: ___, ...rest } = reply;
     return { ...rest, ...beside };
   }
   if (reply.verdict !== "answer") return { ...reply, serverCookie: undefined, ...beside };

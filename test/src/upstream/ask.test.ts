@@ -11,6 +11,7 @@ import { addressesOf, namesOf, outcomeOf, ttlOf } from "../../../src/record.ts";
 import type { UpstreamAddress } from "../../../src/upstream/address.ts";
 import { createAsk } from "../../../src/upstream/ask.ts";
 import { createConnect } from "../../../src/upstream/connect.ts";
+import { createDialect } from "../../../src/upstream/dialect.ts";
 import { createExchange, type Exchange } from "../../../src/upstream/exchange.ts";
 import { createGroup, type Group } from "../../../src/upstream/group.ts";
 import { createHealth } from "../../../src/upstream/health.ts";
@@ -173,7 +174,7 @@ describe("ask", () => {
   it("ends at its deadline when nobody answers", async () => {
     const silent = await upstream({ tamper: () => undefined });
     expect(await asker([silent], 1000).failure("a.example")).toBe(`udp 127.0.0.1:${silent.port}: no reply in time`);
-    expect(silent.count("a.example", "A")).toBe(3);
+    expect(silent.asked.filter(({ type, transport }) => type === "A" && transport === "udp")).toHaveLength(3);
   });
 
   it("calls a failure silence where no server is there, and unanswered while it may only be slow", async () => {
@@ -182,7 +183,7 @@ describe("ask", () => {
     expect(await asker([nobody]).why("b.example")).toBe("silent");
     expect(await asker([silent], 300).why("b.example")).toBe("unanswered");
     expect(await asker([nobody, silent], 300).why("b.example")).toBe("unanswered");
-    const known = asker([silent], 300);
+    const known = asker([silent], 2500);
     await known.answer("a.example");
     expect(await known.why("b.example")).toBe("silent");
   });
@@ -242,7 +243,7 @@ describe("ask", () => {
 
   it("begins the next question with a server that had no turn, where the deadline came first", async () => {
     const silent = await upstream({ tamper: () => undefined });
-    const slow = await upstream({ delayMs: 300 });
+    const slow = await upstream({ delayMs: 350 });
     const { answer, failure } = asker([silent, slow], 400);
     expect(await failure("a.example")).toContain("no reply in time");
     expect(addressesOf(await answer("a.example"))).toEqual(["192.0.2.1"]);
@@ -326,7 +327,7 @@ describe("ask", () => {
   it("goes on listening to a silent server when another has answered, to know how it is", async () => {
     const takenBack: string[] = [];
     const server = (text: string) =>
-      ({ text, health: createHealth(nowMs()), window: createWindow() }) as unknown as Server;
+      ({ text, health: createHealth(nowMs()), window: createWindow(), dialect: createDialect() }) as unknown as Server;
     const servers = [server("silent"), server("alive")];
     const record = makeRecord({ name: "a.example", type: TYPE_A, data: [] });
     const exchange: Exchange = ({ text, health }, { name }, _isAsLibc, { ended }) => {
@@ -368,7 +369,12 @@ describe("ask", () => {
       },
       lost: () => void lost++,
     };
-    const server = { text: "busy", health: createHealth(nowMs()), window } as unknown as Server;
+    const server = {
+      text: "busy",
+      health: createHealth(nowMs()),
+      window,
+      dialect: createDialect(),
+    } as unknown as Server;
     const record = makeRecord({ name: "a.example", type: TYPE_A, data: [] });
     const counters = createCounters();
     const ask = createAsk({
