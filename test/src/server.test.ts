@@ -141,9 +141,7 @@ describe("a question", () => {
   });
 
   it("that no upstream answers is a temporary failure, announced by a pending frame, and remembered", async () => {
-    await serve({ DNS_CACHE_TIMEOUT_MS: "600" }, (reply, _query, { name }) =>
-      name === "v4.example" ? reply : undefined,
-    );
+    await serve({}, (reply, _query, { name }) => (name === "v4.example" ? reply : undefined));
     await askOnce(socketPath, ["v4.example"]); // an upstream that nobody has heard of yet may only be slow
     const client = await connectTo(socketPath);
     client.socket.write(questionFrame(["google.com"]));
@@ -151,7 +149,7 @@ describe("a question", () => {
     client.socket.destroy();
     expect(kindOf(pending)).toBe(layout.KIND_PENDING);
     const waitMs = pending.readUInt32BE(layout.PENDING_WAIT_MS); // what is left by then
-    expect(waitMs > 0 && waitMs <= 600 - layout.PENDING_AFTER_MS).toBe(true);
+    expect(waitMs > 0 && waitMs <= 2500 - layout.PENDING_AFTER_MS).toBe(true);
     expect(outcomeOf(only(answer))).toBe(layout.OUTCOME_TEMPORARY);
     const asked = upstream.asked.length;
     const again = await askOnce(socketPath, ["google.com"]);
