@@ -112,7 +112,7 @@ export function createExchange({ readReply, counters, log }: ExchangeOptions): E
       const isSilentTcp = sign === "silence" && isTcp(rung) && isUdp;
       if (isSilentTcp && !isTruncated && !isOut("plain")) {
         dialect.lacksTcp(nowMs());
-        return go("plain", steps.at(-1)?.because);
+        return goWithoutTcp(steps.at(-1)?.because);
       }
       let next = nextRung(rung, sign);
       above ??= from ?? steps.at(-1)?.form;
@@ -120,9 +120,14 @@ export function createExchange({ readReply, counters, log }: ExchangeOptions): E
       return next !== undefined && go(next, because);
     }
 
+    function goWithoutTcp(because: Because | undefined): boolean {
+      const next = nextRung("tcp", "nothing");
+      return next !== undefined && !isTruncated && !isOut(next) && go(next, because);
+    }
+
     function go(to: Rung, because: Because | undefined): boolean {
       const now = nowMs();
-      if (isTcp(to) && isUdp && !isTruncated && dialect.hasNoTcp(now)) return !isOut("plain") && go("plain", because);
+      if (isTcp(to) && isUdp && !isTruncated && dialect.hasNoTcp(now)) return goWithoutTcp(because);
       const way = isTcp(to) ? "tcp" : "udp";
       if (sent[way] >= QUERIES_PER_WAY_MAX || steps.length >= STEPS_MAX) return false;
       const isAgain = sent[way] > 0;
@@ -310,7 +315,7 @@ export function createExchange({ readReply, counters, log }: ExchangeOptions): E
         doubt(step, "flood");
       } else if (isUdp && isTcp(step.rung)) {
         dialect.lacksTcp(now);
-        proceed(!isTruncated && !isOut("plain") && go("plain", step.because));
+        proceed(goWithoutTcp(step.because));
       } else if (code !== undefined && KEPT_BACK.has(code)) {
         sent[isTcp(step.rung) ? "tcp" : "udp"]--; // it has not gone out
         keepBack(step, { failed: code, why: "lack" });

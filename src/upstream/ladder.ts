@@ -8,19 +8,23 @@
 //   tcp        TCP  1232  its own as libc's  what does not fit a datagram, or cannot be trusted to one
 //   plain-tcp  TCP  none  no      as libc's  the same where EDNS upsets
 //
-// Silence goes down one rung a wait, and over TCP to another connection. A server that is asked over TCP, TLS or HTTPS alone
-// begins at `tcp`. At most three queries go out on each transport (RFC 9520 section 3.1).
+// Silence goes down one rung a wait. A server that is asked over TCP, TLS or HTTPS alone begins at `tcp`, and what it is
+// silent to goes out again on another connection. At most three queries go out on each transport (RFC 9520 section 3.1).
+// What a server bears, where its ladder begins, what is remembered and what makes it forget: dialect.ts. How long a wait
+// is, and which server comes next: health.ts, ask.ts.
 //
 //   sign          what came                                                          says
 //   truncated     TC                                                                 TCP has it whole
 //   doubted       the question in other letters, no cookie or another's, no          somebody may have sent it who does not see our queries: TCP
-//                 question at all (FORMERR, NOTIMP), or a flood                        tells, and what a forger can cause is that and no more
+//                 question at all (FORMERR, NOTIMP), or a flood                        tells. Where there is none, a datagram as libc's, which is as
+//                                                                                    easy to forge as libc's
 //   disliked      FORMERR, NOTIMP, BADVERS, SERVFAIL, REFUSED and all such, or a     it may be our way of asking: so is libc's asked, and counts
 //                 reply that cannot be read; and it passed all checks
 //   denied        no such name or no data, where the server has not answered         letters: it may know names in small ones only
 //                 this way of asking yet (src/upstream/dialect.ts)
 //   wants cookie  BADCOOKIE with a fresh one                                         with it, once
-//   nothing       TCP is refused, closed, or silent for a wait                       a datagram after all, as libc would send it
+//   nothing       TCP is refused or closed, or silent for a wait, where UDP          a datagram after all, as libc would send it, if none has gone
+//                 brought it there                                                   out yet
 //   kept back     EPERM, ENOBUFS, no free port, nobody listens: of this machine or   as a lost packet: from another port after the wait
 //                 for a moment
 //
