@@ -122,10 +122,12 @@ export function createAsk(options: AskOptions): Ask {
       }
 
       /** How much longer it alone is asked, where the order counts. */
-      function timeGivenMs({ server, firstSentAtMs, isSpent, isKeptBack }: Attempt): number {
+      function timeGivenMs({ server, underway, firstSentAtMs, isSpent, isKeptBack }: Attempt): number {
         const now = nowMs();
         if (!isList || isSpent || isKeptBack || failed.has(server) || server.health.isGone(now)) return 0;
-        return firstSentAtMs + Math.min(LIST_WAIT_MS, timeoutMs / (servers.length + 1)) - now;
+        const shareMs = timeoutMs / (servers.length + 1);
+        const givenMs = underway?.isAsLibc() ? Math.min(LIST_WAIT_MS, shareMs) : 2 * shareMs; // until it is down its ladder
+        return firstSentAtMs + givenMs - now;
       }
 
       function wait(server: Server): void {
@@ -153,8 +155,9 @@ export function createAsk(options: AskOptions): Ask {
         const usualMs = Math.min(server.health.waitMs(), timeoutMs / (servers.length + 1));
         const own = attempts.get(server);
         const roundMs = Math.min(usualMs * 2 ** round, Math.max(usualMs, WAIT_MAX_MS));
-        // Its ladder is gone down in time where nobody knows that it bears the first rung.
-        const udpMs = server.dialect.bearsFull(nowMs()) ? roundMs : Math.min(roundMs, timeoutMs / LADDER_SHARE);
+        // Its ladder is gone down in time where nobody knows that it bears the first rung, or others wait for it.
+        const isHasty = !server.dialect.bearsFull(nowMs()) || (isList && servers.length > 1);
+        const udpMs = isHasty ? Math.min(roundMs, timeoutMs / LADDER_SHARE) : roundMs;
         const ms = own?.underway?.isOverTcp() ? Math.max(2 * udpMs, TCP_WAIT_MIN_MS) : udpMs; // it has to connect first
         const givenMs = own === undefined ? 0 : timeGivenMs(own);
         return givenMs > 0 ? Math.min(ms, givenMs) : ms;

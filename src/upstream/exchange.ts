@@ -37,6 +37,8 @@ export interface Underway {
   /** It has been silent for a wait: asks again, one rung down. False where nothing is left to try. */
   again(): boolean;
   isOverTcp(): boolean;
+  /** It has been asked as libc asks. */
+  isAsLibc(): boolean;
   /** Listens no more. */
   takeBack(): void;
 }
@@ -83,7 +85,7 @@ export function createExchange({ readReply, counters, log }: ExchangeOptions): E
     let misspelled: Uint8Array | undefined; // the data of a reply whose letters were not ours
     let isDone = false;
     go(rung, undefined);
-    return { again, isOverTcp: () => isTcp(rung), takeBack };
+    return { again, isOverTcp: () => isTcp(rung), isAsLibc: () => isTcp(rung) || rung === "plain", takeBack };
 
     function firstRung(): Rung {
       if (isAsLibc) return isUdp ? "plain" : "plain-tcp";

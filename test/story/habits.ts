@@ -98,7 +98,7 @@ const HABITS: ReadonlyArray<readonly [RegExp, (...words: string[]) => Habit]> = 
   [/^is met by forgers$/, met(replies.blindForgeries)],
   [/^is met by a flood of forgers$/, met(replies.flood)],
   [
-    /^is met by a forger who knows all but the (spelling|cookie|question)$/,
+    /^is met by a forger who knows all but the (spelling|cookie|question|cookie and cuts it short)$/,
     (lack) => met((reply) => [replies.nearForgery(reply, lack as string)])(),
   ],
   [/^takes (\d+) ms$/, (ms) => ({ takesMs: () => Number(ms) })],
@@ -222,7 +222,7 @@ function questionIn(query: Packet): string {
 }
 
 /** Before the reply, over UDP. */
-function met(forgeriesOf: (reply: Packet) => Packet[]): () => Habit {
+function met(forgeriesOf: (reply: Packet) => Array<Packet | Buffer>): () => Habit {
   return () => ({ change: (reply, _query, way) => (way === "udp" ? [...forgeriesOf(reply), reply] : reply) });
 }
 

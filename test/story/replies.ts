@@ -106,9 +106,10 @@ export function flood(reply: Packet): Packet[] {
 }
 
 /** From who has guessed the id and the port. */
-export function nearForgery(reply: Packet, lack: string): Packet {
+export function nearForgery(reply: Packet, lack: string): Packet | Buffer {
   const forged = forgery(reply);
   if (lack === "cookie") return withOpt(forged, {});
+  if (lack === "cookie and cuts it short") return Buffer.from(dnsPacket.encode(withOpt(forged, {})).subarray(0, -14));
   if (lack === "question") return { ...plain(withRcode(reply, "FORMERR")), questions: [] };
   return { ...forged, questions: respelled(reply, invertCase) };
 }

@@ -336,6 +336,7 @@ describe("ask", () => {
       return {
         again: () => true,
         isOverTcp: () => false,
+        isAsLibc: () => false,
         takeBack: () => void takenBack.push(text),
       };
     };
@@ -389,7 +390,7 @@ describe("ask", () => {
       heard: () => undefined,
       exchange(_server, _question, _isAsLibc, { ended }) {
         setImmediate(() => ended({ record }));
-        return { again: () => true, isOverTcp: () => false, inHand: () => undefined, takeBack: () => undefined };
+        return { again: () => true, isOverTcp: () => false, isAsLibc: () => false, takeBack: () => undefined };
       },
       wheel: createWheel(),
       counters,
