@@ -1,5 +1,5 @@
 // `node dist/benchUpstream.js HOST`: a DNS server on port 53 that knows addresses by rule, so that a million names need
-// no zone and a reply costs little: it shares the machine with what is measured. UDP only; writes `ready` when it is.
+// no zone and a reply costs little: it shares the machine with what is measured. Over UDP and TCP; writes `ready` when it is.
 //   n7.bench.example    one address per family: 10.0.0.7 and 2001:db8::a00:7
 //   m8.bench.example    four, counting up from its number's
 //   o9.bench.example    one of IPv4, none of IPv6
@@ -7,6 +7,7 @@
 // Names that do not end in bench.example do not exist; a search list has such candidates. Denials of those that begin with o
 // come without a SOA.
 import dgram from "node:dgram";
+import net from "node:net";
 
 const LATE_MS: Readonly<Record<string, number>> = { far: 5, distant: 100 };
 const ZONE_WIRE = Buffer.from("\x05bench\x07example\0", "latin1");
@@ -28,7 +29,25 @@ socket.on("message", (query, from) => {
   if (reply.lateMs > 0) setTimeout(send, reply.lateMs);
   else send();
 });
-socket.bind(53, process.argv[2] ?? "127.0.0.1", () => console.log("ready"));
+const HOST = process.argv[2] ?? "127.0.0.1";
+const tcp = net.createServer((connection) => {
+  let received: Buffer = Buffer.alloc(0);
+  connection.on("error", () => connection.destroy());
+  connection.on("data", (chunk) => {
+    received = Buffer.concat([received, chunk]);
+    while (received.length >= 2 && received.length >= 2 + received.readUInt16BE(0)) {
+      const end = 2 + received.readUInt16BE(0);
+      const reply = replyTo(received.subarray(2, end));
+      received = received.subarray(end);
+      if (reply === undefined) continue;
+      const { bytes, lateMs } = reply;
+      const framed = Buffer.concat([Buffer.of(bytes.length >> 8, bytes.length & 255), bytes]);
+      if (lateMs > 0) setTimeout(() => connection.write(framed), lateMs);
+      else connection.write(framed);
+    }
+  });
+});
+tcp.listen(53, HOST, () => socket.bind(53, HOST, () => console.log("ready")));
 
 function replyTo(query: Buffer): { bytes: Buffer; lateMs: number } | undefined {
   const nameEnd = query.indexOf(0, HEADER_BYTES);

@@ -1,6 +1,7 @@
 // How many queries may wait for one server's replies at a time: some servers bear a hundred, or so many a second, and drop all
-// above that. It begins at what any bears, grows with replies, and is halved where one is lost though others came
-// (RFC 5681's slow start and congestion avoidance, in queries). What has no room waits, and zones take turns: who asks for
+// above that. It begins at what any bears, grows with replies, and is halved where most are lost though others came
+// (RFC 5681's slow start and congestion avoidance, in queries; a path that loses half of all by chance loses no more by many
+// at once). What has no room waits, and zones take turns: who asks for
 // thousands of names that nobody answers has zones of his own for them, but few, and over connections he cannot be told.
 
 export interface Window {
@@ -13,6 +14,8 @@ export interface Window {
 const FIRST = 100;
 const LEAST = 32;
 const MOST = 4096;
+const MOST_LOST = 2 / 3; // smoothed over some 64 queries: losses come late, and all at once
+const LOSS_GAIN = 1 / 64;
 const LEFT_TO_OTHERS = 1 / 4; // by one zone
 
 interface Zone {
@@ -26,6 +29,7 @@ export function createWindow(): Window {
   let threshold = MOST;
   let underWay = 0;
   let cutAtMs = 0;
+  let lossShare = 0;
   const zones = new Map<string, Zone>();
   const turns = new Set<Zone>(); // those that wait, the next one first
 
@@ -75,6 +79,7 @@ export function createWindow(): Window {
           if (underWay > size / 2) size = Math.min(MOST, size + (size < threshold ? 1 : 1 / size));
           underWay--;
           zone.underWay--;
+          lossShare *= 1 - LOSS_GAIN;
           fill();
         }
         const isIdle = zone.underWay === 0 && zone.waiting.size === 0;
@@ -82,7 +87,10 @@ export function createWindow(): Window {
       };
     },
     lost(sentAtMs, nowMs) {
-      if (sentAtMs <= cutAtMs || underWay <= LEAST) return; // one cut for all that were sent before it
+      if (sentAtMs <= cutAtMs) return; // one cut for all that were sent before it
+      lossShare += LOSS_GAIN; // before the query leaves
+      if (lossShare < MOST_LOST) return;
+      lossShare = 0;
       cutAtMs = nowMs;
       threshold = size = Math.max(LEAST, Math.floor(size / 2));
     },
