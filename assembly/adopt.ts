@@ -15,7 +15,7 @@ export function adopt(setIndex: u32, nowMs: f64): u32 {
   for (let way: u32 = 0; way < <u32>WAYS; way++) {
     const isUsed = load<u64>(tagAt(set, way)) != 0;
     if (faultOf(set, way) == SOUND && (!isUsed || endsInTime(PLAIN, nowMs))) {
-      if (isUsed) countUsed();
+      if (isUsed) countUsed(PLAIN);
     } else {
       emptySlot(set, way);
       changed++;

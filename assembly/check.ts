@@ -1,21 +1,26 @@
 // The table's invariants (table.ts), walked. Debug build only.
 
 import { SET_BYTES, WAYS } from "./layout";
-import { SETS } from "./memory";
+import { PLAIN, SETS } from "./memory";
 import * as sound from "./sound";
-import { isUpToDate, setCount, tagAt, usedCount } from "./table";
+import { denialCount, denials, isUpToDate, setCount, tagAt, usedCount } from "./table";
 
 export function check(): void {
   let used: u32 = 0;
+  let denied: u32 = 0;
   for (let index: u32 = 0; index < setCount; index++) {
     const set = SETS + index * SET_BYTES;
     if (!isUpToDate(set)) continue;
     for (let way = 0; way < WAYS; way++) {
-      if (load<u64>(tagAt(set, way)) != 0) used++;
+      const isUsed = load<u64>(tagAt(set, way)) != 0;
       checkFault(sound.faultOf(set, way));
+      if (!isUsed) continue;
+      used++;
+      denied += denials(PLAIN);
     }
   }
   assert(used == usedCount, "used slots are miscounted");
+  assert(denied == denialCount, "denials are miscounted");
 }
 
 function checkFault(fault: i32): void {

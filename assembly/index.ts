@@ -8,6 +8,7 @@ export { hasOpt, serverCookieBytes } from "./opt";
 export { makeBare, seal } from "./record";
 export {
   create,
+  denialCount,
   evictedCount,
   evictedHits,
   find,

@@ -31,11 +31,13 @@ import {
   HEADER_UPSTREAMS,
   HEADER_WAYS,
   LAYOUT_VERSION,
+  OUTCOME_DATA,
   RECORD_CHECKSUM,
   RECORD_EXPIRES_AT_MS,
   RECORD_LENGTH,
   RECORD_NAMES,
   RECORD_NONCE,
+  RECORD_OUTCOME,
   RECORD_TYPE,
   SET_BYTES,
   SIDE_BYTES,
@@ -59,6 +61,7 @@ const SIDE_HITS: usize = 8;
 
 export let setCount: u32 = 0;
 export let usedCount: u32 = 0; // slots in use, expired ones too
+export let denialCount: u32 = 0; // among them
 export let evictedCount: u32 = 0; // fresh records that gave way
 export let evictedHits: i32 = -1; // of the record in PLAIN that gave way to the one last inserted, -1 where none did
 
@@ -103,6 +106,7 @@ export function takeOver(): void {
   seedA = load<u64>(IMAGE, HEADER_SEED_A);
   seedB = load<u64>(IMAGE, HEADER_SEED_B);
   usedCount = 0;
+  denialCount = 0;
   age++;
 }
 
@@ -127,8 +131,15 @@ export function isUsed(setIndex: u32): bool {
   return false;
 }
 
-export function countUsed(): void {
+/** One more slot is in use, by this record. */
+export function countUsed(record: usize): void {
   usedCount++;
+  denialCount += denials(record);
+}
+
+/** 1 for a denial, 0 for data. */
+export function denials(record: usize): u32 {
+  return load<u8>(record, RECORD_OUTCOME) == OUTCOME_DATA ? 0 : 1;
 }
 
 export function setState(state: u32): void {
@@ -165,10 +176,13 @@ export function insert(nowMs: f64, nonceLow: u32, nonceHigh: u32): u32 {
   let way = look(QUESTION, load<u16>(RECORD, RECORD_TYPE));
   if (way < 0) {
     way = choose(foundSet, nowMs);
-    if (load<u64>(tagAt(foundSet, way)) == 0) usedCount++;
-    else evict(way);
+    if (load<u64>(tagAt(foundSet, way)) != 0) {
+      evict(way);
+      discount(PLAIN);
+    }
     store<u8>(sideOf(foundSet), <u8>(marksOf(sideOf(foundSet)) & ~(1 << way)), SIDE_MARKS);
-  }
+  } else discount(PLAIN);
+  countUsed(RECORD);
   const slot = slotAt(foundSet, way);
   put(slot, nonceLow, nonceHigh);
   store<u64>(tagAt(foundSet, way), foundHash);
@@ -199,7 +213,7 @@ export function remove(type: u32): u32 {
   const way = look(QUESTION, type);
   if (way < 0) return 0;
   emptySlot(foundSet, way);
-  usedCount--;
+  discount(PLAIN);
   return <u32>(slotAt(foundSet, way) - IMAGE);
 }
 
@@ -266,6 +280,11 @@ function put(slot: usize, nonceLow: u32, nonceHigh: u32): void {
   copyMasked(slot, RECORD, length, nonce);
   memory.fill(slot + length, 0, SLOT_BYTES - length);
   store<u64>(slot, checksum(slot, length), RECORD_CHECKSUM);
+}
+
+function discount(record: usize): void {
+  usedCount--;
+  denialCount -= denials(record);
 }
 
 function evict(way: u32): void {
