@@ -1,0 +1,50 @@
+import fc from "fast-check";
+import { expect, it } from "vitest";
+import { createTopList } from "../../../src/resolve/toplist.ts";
+
+it("counts exactly while there is a place for each name", () => {
+  fc.assert(
+    fc.property(fc.array(fc.tuple(fc.integer({ min: 0, max: 19 }), fc.integer({ min: 1, max: 9 }))), (adds) => {
+      const list = createTopList(20);
+      const model = new Map<string, number>();
+      for (const [name, count] of adds) {
+        list.add(`n${name}`, count);
+        model.set(`n${name}`, (model.get(`n${name}`) ?? 0) + count);
+      }
+      const listed = list.list(20);
+      expect(Object.fromEntries(listed.map(({ name, count }) => [name, count]))).toEqual(Object.fromEntries(model));
+      expect(listed.every(({ error }) => error === 0)).toBe(true);
+      expect(listed.map(({ count }) => count)).toEqual([...model.values()].sort((one, other) => other - one));
+    }),
+  );
+});
+
+it("never counts too little, nor too much by more than it says, in a bounded number of places", () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 8 }), fc.array(fc.integer({ min: 0, max: 30 })), (places, names) => {
+      const list = createTopList(places);
+      const model = new Map<string, number>();
+      for (const name of names) {
+        list.add(`n${name}`);
+        model.set(`n${name}`, (model.get(`n${name}`) ?? 0) + 1);
+      }
+      const listed = list.list(1000);
+      expect(listed.length).toBe(Math.min(places, model.size));
+      for (const { name, count, error } of listed) {
+        const real = model.get(name) as number;
+        expect(count >= real && count - error <= real).toBe(true);
+      }
+      const listedNames = new Set(listed.map(({ name }) => name));
+      for (const [name, real] of model) if (real > names.length / places) expect(listedNames.has(name)).toBe(true);
+    }),
+  );
+});
+
+it("is empty again", () => {
+  const list = createTopList(2);
+  list.add("a");
+  list.clear();
+  expect(list.list(2)).toEqual([]);
+  list.add("b");
+  expect(list.list(2)).toEqual([{ name: "b", count: 1, error: 0 }]);
+});
