@@ -6,10 +6,12 @@ import { nowMs } from "../clock.ts";
 import type { Counters } from "../counters.ts";
 import { outcomeOf } from "../record.ts";
 import type { Wheel } from "../wheel.ts";
-import type { Ending, Exchange, Underway } from "./exchange.ts";
+import type { Ending, Exchange, Origin, Underway } from "./exchange.ts";
 import type { Server } from "./server.ts";
 
-export type Asked = { readonly record: Uint8Array } | { readonly failure: string; readonly why: Why };
+export type Asked =
+  | { readonly record: Uint8Array; readonly origin?: Origin }
+  | { readonly failure: string; readonly why: Why };
 /**
  * `said`: a server has said that there is no answer. `silent`: no server has replied at all. `unanswered`: the servers are
  * there, but have not replied to this question, for which libc might wait longer. `lack`: nothing was learned of the name,
@@ -79,7 +81,7 @@ export function createAsk(options: AskOptions): Ask {
       const askedAsLibc = new Set<Server>();
       let turns = 0; // servers that have been waited for, again where they were again
       let waitedFor: Server | undefined;
-      let denial: { readonly record: Uint8Array; readonly by: Server } | undefined; // that does not count yet
+      let denial: (Extract<Ending, { record: Uint8Array }> & { readonly by: Server }) | undefined; // that does not count yet
       let hasEnded = false;
       let isLateTaken = false;
       let leaveGate: () => void = () => undefined;
@@ -141,8 +143,9 @@ export function createAsk(options: AskOptions): Ask {
         });
       }
 
-      function lose({ server, leaveWindow }: Attempt, sinceMs: number): void {
+      function lose({ server, underway, leaveWindow }: Attempt, sinceMs: number): void {
         const now = nowMs();
+        underway?.waited();
         counters.upstreamTimeouts++;
         server.health.waited(sinceMs, now);
         if (server.health.isLiving(sinceMs, now)) server.window.lost(sinceMs, now);
@@ -255,7 +258,7 @@ export function createAsk(options: AskOptions): Ask {
         } else if ("record" in ending) {
           if (!isDenial(ending.record) || counts(server)) finish(ending);
           else {
-            denial ??= { record: ending.record, by: server };
+            denial ??= { ...ending, by: server };
             failed.set(server, { failed: "its denial does not count", why: "unanswered" });
             watchDenial();
             if (waitedFor === server) next();
@@ -328,12 +331,20 @@ export function createAsk(options: AskOptions): Ask {
           const { server, silentSinceMs, underway } = own;
           own.leaveWindow();
           if (underway === undefined || own.isOver) continue;
+          if ("failure" in asked) underway.waited();
           const isWatched = silentSinceMs !== undefined && server.health.silentSinceMs() === silentSinceMs;
           if (isLateOfUse && !server.health.isDead(nowMs())) listenLate(underway);
-          else if (isWatched) wheel.after(WATCH_MS, underway.takeBack);
+          else if (isWatched) watch(underway);
           else underway.takeBack();
         }
         resolve(asked);
+      }
+
+      function watch(underway: Underway): void {
+        wheel.after(WATCH_MS, () => {
+          underway.waited();
+          underway.takeBack();
+        });
       }
 
       function listenLate(underway: Underway): void {

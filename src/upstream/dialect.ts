@@ -45,6 +45,8 @@ export interface Dialect {
   forgetCookie(): void;
   hasNoTcp(nowMs: number): boolean;
   lacksTcp(nowMs: number): void;
+  /** In which it is not as servers usually are, in words. */
+  habits(nowMs: number): string[];
   /** It may be another server by now. */
   forget(): void;
 }
@@ -171,6 +173,16 @@ export function createDialect(): Dialect {
     forgetCookie: () => setCookie(undefined),
     hasNoTcp: noTcp.holds,
     lacksTcp: (nowMs) => void noTcp.learn(nowMs),
+    habits(nowMs) {
+      const lessons = {
+        "no EDNS": noEdns,
+        "no large replies": smallReplies,
+        "TCP only": tcpFirst,
+        "no TCP": noTcp,
+        "minds the letters' case": noMixedLetters,
+      };
+      return Object.entries(lessons).flatMap(([habit, { holds }]) => (holds(nowMs) ? [habit] : []));
+    },
     forget() {
       for (const lesson of [noEdns, smallReplies, tcpFirst, noTcp, noMixedLetters]) lesson.unlearn();
       zones.clear();

@@ -7,16 +7,25 @@ import type { Counters } from "../counters.ts";
 import type { Log } from "../log.ts";
 import type { Query, Reply } from "../message.ts";
 import { addressesOf, chainCountOf, namesOf, outcomeOf } from "../record.ts";
+import type { UpstreamAddress } from "./address.ts";
 import type { Why } from "./ask.ts";
 import type { Because, Form } from "./dialect.ts";
 import { isTcp, nextRung, QUERIES_PER_WAY_MAX, type Rung, type Sign } from "./ladder.ts";
 import { buildQuery } from "./query.ts";
 import type { Server } from "./server.ts";
+import type { TalliedQuery } from "./tally.ts";
 import { OwnLackError } from "./transport.ts";
 import { FloodError } from "./udp.ts";
 
+/** Where an answer came from. */
+export interface Origin {
+  readonly upstream: string;
+  readonly transport: UpstreamAddress["transport"];
+  readonly tookMs: number;
+}
+
 export type Ending =
-  | { readonly record: Uint8Array }
+  | { readonly record: Uint8Array; readonly origin?: Origin }
   | {
       readonly failed: string;
       readonly why: Why;
@@ -37,6 +46,8 @@ export interface Underway {
   /** It has been silent for a wait: asks again, one rung down. False where nothing is left to try. */
   again(): boolean;
   isOverTcp(): boolean;
+  /** A wait has passed in which nothing came. */
+  waited(): void;
   /** It has been asked as libc asks. */
   isAsLibc(): boolean;
   /** Listens no more. */
@@ -57,6 +68,7 @@ interface Step {
   readonly form: Form;
   readonly sentAtMs: number;
   readonly because: Because | undefined;
+  readonly tallied: TalliedQuery;
   /** Nothing more comes for it. */
   isOver: boolean;
   takeBack(): void;
@@ -85,7 +97,13 @@ export function createExchange({ readReply, counters, log }: ExchangeOptions): E
     let misspelled: Uint8Array | undefined; // the data of a reply whose letters were not ours
     let isDone = false;
     go(rung, undefined);
-    return { again, isOverTcp: () => isTcp(rung), isAsLibc: () => isTcp(rung) || rung === "plain", takeBack };
+    return {
+      again,
+      isOverTcp: () => isTcp(rung),
+      waited,
+      isAsLibc: () => isTcp(rung) || rung === "plain",
+      takeBack,
+    };
 
     function firstRung(): Rung {
       if (isAsLibc) return isUdp ? "plain" : "plain-tcp";
@@ -94,7 +112,14 @@ export function createExchange({ readReply, counters, log }: ExchangeOptions): E
 
     function takeBack(): void {
       isDone = true;
-      for (const step of steps) step.takeBack();
+      for (const { takeBack: forget, tallied } of steps) {
+        forget();
+        tallied.letGo();
+      }
+    }
+
+    function waited(): void {
+      for (const { tallied } of steps) tallied.waited();
     }
 
     function end(ending: Ending): void {
@@ -141,17 +166,19 @@ export function createExchange({ readReply, counters, log }: ExchangeOptions): E
       const query = buildQuery(question, { ...form, cookie, padded: transport === "tls" || transport === "https" });
       counters.upstreamQueries++;
       health.asked(now, question.name);
+      const isAside = isUdp && isTcp(to);
+      const tallied = (isAside ? server.tallies.tcp : server.tallies.main).begin();
       const step: Step = {
         rung: to,
         form: { ...form, cookie, mixedCase: query.hasMixedCase },
         sentAtMs: now,
         because,
+        tallied,
         isOver: false,
         takeBack: () => undefined,
       };
       steps.push(step);
-      const main = isUdp && isTcp(to) ? server.tcp : server.main;
-      step.takeBack = main.send(
+      step.takeBack = (isAside ? server.tcp : server.main).send(
         query,
         {
           receive: (message) => receive(message, query, step),
@@ -177,7 +204,9 @@ export function createExchange({ readReply, counters, log }: ExchangeOptions): E
         return false;
       }
       step.isOver = true;
-      heed(reply as Heard, step, nowMs());
+      const now = nowMs();
+      step.tallied.replied(reply as Heard, now - step.sentAtMs);
+      heed(reply as Heard, step, now);
       return true;
     }
 
@@ -277,7 +306,11 @@ export function createExchange({ readReply, counters, log }: ExchangeOptions): E
       }
       learn(step, isDenial, now);
       if (because === "letters") learnLetters(from, record, now);
-      end({ record });
+      end({ record, origin: { upstream: server.text, transport: wayOf(from), tookMs: now - step.sentAtMs } });
+    }
+
+    function wayOf(which: Rung): UpstreamAddress["transport"] {
+      return isUdp && isTcp(which) ? "tcp" : transport;
     }
 
     /** That was the server itself, if TCP says the same or nothing. */
@@ -309,6 +342,7 @@ export function createExchange({ readReply, counters, log }: ExchangeOptions): E
     function lose(error: Error, step: Step): void {
       if (isDone) return;
       step.isOver = true;
+      step.tallied.lost();
       const { code, message } = error as NodeJS.ErrnoException;
       const now = nowMs();
       if (error instanceof OwnLackError || (code !== undefined && OWN_LACKS.has(code))) {

@@ -9,6 +9,7 @@ import type { Exchange } from "./exchange.ts";
 import { createGate, type Gate } from "./gate.ts";
 import type { Probe } from "./probe.ts";
 import { type Connect, createServer, type Server } from "./server.ts";
+import type { WayCounts } from "./tally.ts";
 import { createUsual } from "./usual.ts";
 
 export interface Group {
@@ -21,7 +22,27 @@ export interface Group {
   generation(): number;
   /** Other servers from now on; what is known of those that stay is kept. */
   replace(addresses: readonly UpstreamAddress[], listing?: Listing): void;
+  state(): GroupState;
   close(): void;
+}
+
+/** Plain data. */
+export interface GroupState {
+  readonly isDown: boolean;
+  readonly upstreams: readonly UpstreamState[];
+}
+export interface UpstreamState {
+  /** Such as `udp 10.0.0.2:53`. */
+  readonly text: string;
+  /** Not silent for long, to several names or probes. */
+  readonly isUp: boolean;
+  /** Silent for a moment, or refused: others come first. */
+  readonly isAside: boolean;
+  /** Undefined where it never replied. */
+  readonly smoothedRttSeconds: number | undefined;
+  readonly ways: readonly WayCounts[];
+  /** In which it is not as servers usually are, in words. */
+  readonly habits: readonly string[];
 }
 
 /** How libc goes through a list of nameservers (resolv.conf(5)). */
@@ -151,6 +172,24 @@ export function createGroup(options: GroupOptions): Group {
     }
   }
 
+  function isDown(): boolean {
+    const lastAskedAtMs = Math.max(...servers.map(({ health }) => health.lastAskedAtMs()));
+    return nowMs() - lastAskedAtMs < DOWN_MS && areDead(servers);
+  }
+
+  function stateOf({ text, health, dialect, tallies }: Server): UpstreamState {
+    const now = nowMs();
+    const usualMs = health.usualMs();
+    return {
+      text,
+      isUp: !health.isDead(now) && !health.isClosed(now),
+      isAside: health.isAside(now),
+      smoothedRttSeconds: Number.isFinite(usualMs) ? usualMs / 1000 : undefined,
+      ways: [...new Set([tallies.main, tallies.tcp])].map((tally) => tally.counts()),
+      habits: dialect.habits(now),
+    };
+  }
+
   return {
     async ask(question, late) {
       const askedAtMs = nowMs();
@@ -161,10 +200,7 @@ export function createGroup(options: GroupOptions): Group {
       note();
       return asked;
     },
-    isDown() {
-      const lastAskedAtMs = Math.max(...servers.map(({ health }) => health.lastAskedAtMs()));
-      return nowMs() - lastAskedAtMs < DOWN_MS && areDead(servers);
-    },
+    isDown,
     usualMs: usual.ms,
     generation: () => generation,
     replace(addresses, listing) {
@@ -182,6 +218,7 @@ export function createGroup(options: GroupOptions): Group {
         wheel.after(timeoutMs, gone.close); // questions are still under way there
       }
     },
+    state: () => ({ isDown: isDown(), upstreams: servers.map(stateOf) }),
     close: () => servers.forEach((server) => void server.close()),
   };
 }

@@ -24,23 +24,30 @@ export function createProbe({ readReply, wheel, counters }: ProbeOptions): Probe
     server.health.probed(sentAtMs);
     counters.upstreamQueries++;
     counters.probes++;
+    const tallied = server.tallies.main.begin();
     const takeBack = server.main.send(
       query,
       {
         receive(message) {
-          if (readReply(message, query).verdict === "foreign") {
+          const reply = readReply(message, query);
+          if (reply.verdict === "foreign") {
             counters.repliesForeign++;
             return false;
           }
+          tallied.replied(reply, nowMs() - sentAtMs);
           server.health.answeredProbe();
           server.health.replied(sentAtMs, nowMs());
           heard();
           return true;
         },
-        fail: () => undefined, // a question finds out
+        fail: tallied.lost, // a question finds out
       },
       true,
     );
-    wheel.after(LISTEN_MS, takeBack);
+    wheel.after(LISTEN_MS, () => {
+      takeBack();
+      tallied.waited();
+      tallied.letGo();
+    });
   };
 }

@@ -2,6 +2,7 @@
 import { type UpstreamAddress, upstreamText } from "./address.ts";
 import { createDialect, type Dialect } from "./dialect.ts";
 import { createHealth, type Health } from "./health.ts";
+import { createTally, type Tally } from "./tally.ts";
 import type { Transport } from "./transport.ts";
 import { createWindow, type Window } from "./window.ts";
 
@@ -14,6 +15,8 @@ export interface Server {
   readonly health: Health;
   readonly dialect: Dialect;
   readonly window: Window;
+  /** Of `main` and `tcp`: one where these are the same. */
+  readonly tallies: { readonly main: Tally; readonly tcp: Tally };
   close(): void;
 }
 
@@ -23,6 +26,7 @@ export type Connect = (address: UpstreamAddress, isAside?: boolean) => Transport
 export function createServer(address: UpstreamAddress, connect: Connect, nowMs: number): Server {
   const main = connect(address);
   const tcp = address.transport === "udp" ? connect({ ...address, transport: "tcp" }, true) : main;
+  const mainTally = createTally(address.transport);
   return {
     address,
     text: upstreamText(address),
@@ -31,6 +35,7 @@ export function createServer(address: UpstreamAddress, connect: Connect, nowMs: 
     health: createHealth(nowMs),
     dialect: createDialect(),
     window: createWindow(),
+    tallies: { main: mainTally, tcp: tcp === main ? mainTally : createTally("tcp") },
     close() {
       main.close();
       tcp.close();

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { OUTCOME_NO_DATA, OUTCOME_NO_NAME, TYPE_A } from "../../../assembly/layout.ts";
 import { startUpstream, type Upstream, type UpstreamOptions } from "../../../demo/upstream.ts";
 import { nowMs } from "../../../src/clock.ts";
-import { createCounters } from "../../../src/counters.ts";
+import { type Counters, createCounters } from "../../../src/counters.ts";
 import { createLog } from "../../../src/log.ts";
 import { messageReader } from "../../../src/message.ts";
 import { addressesOf, namesOf, outcomeOf, ttlOf } from "../../../src/record.ts";
@@ -29,7 +29,7 @@ const ZONE = {
 };
 const wasm = loadWasm({ entries: 64, minTtlSeconds: 0, maxTtlSeconds: 3600, maxNegativeTtlSeconds: 30, upstreams: "" });
 const upstreams: Upstream[] = [];
-const groups: Group[] = [];
+const groups: Array<{ group: Group; counters: Counters }> = [];
 
 async function upstream(options: Partial<UpstreamOptions> = {}): Promise<Upstream> {
   const started = await startUpstream({ zone: ZONE, ...options });
@@ -37,7 +37,15 @@ async function upstream(options: Partial<UpstreamOptions> = {}): Promise<Upstrea
   return started;
 }
 afterEach(async () => {
-  for (const group of groups.splice(0)) group.close();
+  for (const { group, counters } of groups.splice(0)) {
+    group.close();
+    const ways = group.state().upstreams.flatMap((each) => each.ways);
+    for (const { requests, replies, timeouts, errors, unneeded, inFlight } of ways) {
+      const replied = replies.flatMap(({ buckets }) => buckets).reduce((sum, count) => sum + count, 0);
+      expect(replied + timeouts + errors + unneeded + inFlight).toBe(requests);
+    }
+    expect(ways.reduce((sum, { requests }) => sum + requests, 0)).toBe(counters.upstreamQueries);
+  }
   await Promise.all(upstreams.splice(0).map((each) => each.close()));
 });
 
@@ -52,7 +60,7 @@ function asker(servers: ReadonlyArray<{ host: string; port: number; transport?: 
   const connect = createConnect(wheel, counters);
   const group = createGroup({ upstreams: addresses, timeoutMs, connect, exchange, probe, wheel, counters, log });
   const { ask } = group;
-  groups.push(group);
+  groups.push({ group, counters });
   return {
     counters,
     group,
@@ -338,6 +346,7 @@ describe("ask", () => {
         isOverTcp: () => false,
         isAsLibc: () => false,
         takeBack: () => void takenBack.push(text),
+        waited: () => undefined,
       };
     };
     const ask = createAsk({
@@ -390,7 +399,13 @@ describe("ask", () => {
       heard: () => undefined,
       exchange(_server, _question, _isAsLibc, { ended }) {
         setImmediate(() => ended({ record }));
-        return { again: () => true, isOverTcp: () => false, isAsLibc: () => false, takeBack: () => undefined };
+        return {
+          again: () => true,
+          isOverTcp: () => false,
+          isAsLibc: () => false,
+          takeBack: () => undefined,
+          waited: () => undefined,
+        };
       },
       wheel: createWheel(),
       counters,
