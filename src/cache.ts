@@ -36,6 +36,7 @@ import {
   ttlOf,
   typeOf,
 } from "./record.ts";
+import { flushTable } from "./table/flush.ts";
 import type { TtlLimits, Wasm } from "./wasm.ts";
 
 export interface Question {
@@ -49,6 +50,7 @@ export interface Held {
   /** Since it was last written. */
   readonly hits: number;
   readonly refreshAtMs: number;
+  readonly isDenial: boolean;
   /** As long as nothing else has been asked of the cache. */
   question(): Question;
 }
@@ -62,10 +64,29 @@ export interface Hit {
 
 export interface CacheStats {
   readonly entries: number; // in the table, expired ones too
+  readonly denials: number; // among them
   readonly longEntries: number;
+  readonly longDenials: number;
   readonly longBytes: number;
   readonly evicted: number; // fresh records that gave way to others
   readonly evictedEntries: number; // kept beside the table
+  readonly evictedDenials: number;
+}
+
+export interface Holding {
+  readonly place: "table" | "long" | "evicted";
+  /** In the table. */
+  readonly slot: number | undefined;
+  /** A copy. */
+  readonly record: Uint8Array;
+  /** Since it was last written; counted in the table alone. */
+  readonly hits: number | undefined;
+}
+
+/** Entries that went. */
+export interface Flushed {
+  readonly table: number;
+  readonly beside: number;
 }
 
 export interface Cache {
@@ -95,6 +116,10 @@ export interface Cache {
   serveStale(question: Question, nowMs: number, staleSeconds: number): Uint8Array | undefined;
   /** A sealed record without data: OUTCOME_TEMPORARY, OUTCOME_UNFIT; with RECORD_FLAG_* bits. */
   bare(question: Question, outcome: number, nowMs: number, flags?: number): Uint8Array;
+  /** What is held for it, fresh or not; counts no hit. */
+  hold(question: Question): Holding | undefined;
+  /** Forgets the records that are meant; those that come meanwhile may stay. */
+  flush(isMeant: (record: Uint8Array) => boolean): Promise<Flushed>;
   /** Forgets the records beside the table; the table itself is the publisher's to empty. */
   forgetLong(): void;
   stats(): CacheStats;
@@ -168,6 +193,7 @@ export function createCache(wasm: Wasm, publish: (slotOffset: number) => void): 
       return {
         hits: wasm.hitsOf(at),
         refreshAtMs: refreshAtMsOf(wasm.record),
+        isDenial: isDenial(wasm.record),
         question() {
           wasm.open(at);
           return questionOf(wasm.record);
@@ -241,6 +267,23 @@ export function createCache(wasm: Wasm, publish: (slotOffset: number) => void): 
       return copyRecord(wasm.record);
     },
 
+    hold(question) {
+      const slot = bring(question);
+      if (slot === undefined) return undefined;
+      const record = copyRecord(wasm.record);
+      if (slot !== 0) return { place: "table", slot: slotNumber(slot), record, hits: wasm.hitsOf(slot) };
+      return { place: long.peek(question) ? "long" : "evicted", slot: undefined, record, hits: undefined };
+    },
+
+    async flush(isMeant) {
+      const beside = long.removeMeant(isMeant) + evicted.removeMeant(isMeant);
+      const table = await flushTable(wasm, isMeant, (name, type) => {
+        ask({ name, type });
+        publish(wasm.remove(type));
+      });
+      return { table, beside };
+    },
+
     forgetLong() {
       long.clear();
       evicted.clear();
@@ -248,10 +291,13 @@ export function createCache(wasm: Wasm, publish: (slotOffset: number) => void): 
 
     stats: () => ({
       entries: wasm.usedCount(),
+      denials: wasm.denialCount(),
       longEntries: long.count(),
+      longDenials: long.count(isDenial),
       longBytes: long.bytes(),
       evicted: wasm.evictedCount(),
       evictedEntries: evicted.count(),
+      evictedDenials: evicted.count(isDenial),
     }),
   };
 }
@@ -262,6 +308,15 @@ function questionOf(record: Uint8Array): Question {
 
 function slotOffset(slot: number): number {
   return HEADER_BYTES + Math.floor(slot / WAYS) * SET_BYTES + TAG_LINE_BYTES + (slot % WAYS) * SLOT_BYTES;
+}
+
+function slotNumber(offset: number): number {
+  const inSets = offset - HEADER_BYTES;
+  return Math.floor(inSets / SET_BYTES) * WAYS + ((inSets % SET_BYTES) - TAG_LINE_BYTES) / SLOT_BYTES;
+}
+
+function isDenial(record: Uint8Array): boolean {
+  return outcomeOf(record) !== OUTCOME_DATA;
 }
 
 function wholeRecord(record: Uint8Array): Uint8Array {
@@ -310,7 +365,14 @@ function longRecords() {
       records.clear();
       bytes = 0;
     },
-    count: () => records.size,
+    removeMeant(isMeant: (record: Uint8Array) => boolean): number {
+      const meant = [...records].filter(([, { record }]) => isMeant(record));
+      for (const [name] of meant) removeKey(name);
+      return meant.length;
+    },
+    count(isMeant: (record: Uint8Array) => boolean = () => true): number {
+      return [...records.values()].filter(({ record }) => isMeant(record)).length;
+    },
     bytes: () => bytes,
   };
 }

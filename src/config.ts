@@ -1,6 +1,7 @@
 // The server's settings: one frozen value, read once from the environment. The README's table is tested against
 // SETTINGS. A bad value is an error of one line that names the variable, the value and what is accepted.
 import { cleanEnv, makeValidator } from "envalid";
+import { LOG_LEVELS, type LogLevel } from "./log.ts";
 import type { Nameservers } from "./resolvconf.ts";
 import { BUILT_IN_RULES, parseRules, type Rule, refusal } from "./rules.ts";
 import { hostAndPort, type UpstreamAddress } from "./upstream/address.ts";
@@ -44,9 +45,6 @@ export interface Config {
   readonly http: HttpAddress | undefined;
   readonly logLevel: LogLevel;
 }
-
-export const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
-export type LogLevel = (typeof LOG_LEVELS)[number];
 
 export class ConfigError extends Error {}
 

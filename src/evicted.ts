@@ -14,8 +14,11 @@ export interface Evicted {
   /** By one of the same length, where there is one. */
   rewrite(question: Question, record: Uint8Array): void;
   remove(question: Question): void;
+  /** Gives how many went. */
+  removeMeant(isMeant: (record: Uint8Array) => boolean): number;
   clear(): void;
-  count(): number;
+  /** Of those that are meant. */
+  count(isMeant?: (record: Uint8Array) => boolean): number;
 }
 
 export function createEvicted(entriesMax: number): Evicted {
@@ -72,7 +75,15 @@ export function createEvicted(entriesMax: number): Evicted {
     clear() {
       places.clear();
     },
-    count: () => places.size,
+    removeMeant(isMeant) {
+      const meant = [...places].filter(([, place]) => isMeant(recordAt(place)));
+      for (const [key] of meant) places.delete(key);
+      return meant.length;
+    },
+    count(isMeant) {
+      if (isMeant === undefined) return places.size;
+      return [...places.values()].filter((place) => isMeant(recordAt(place))).length;
+    },
   };
 }
 

@@ -28,7 +28,8 @@ export interface Failures {
   sinceMs(key: string, generation: number, nowMs: number): number | undefined;
   /** It has been answered. */
   forget(key: string): void;
-  clear(): void;
+  /** Those that are meant; gives how many they were. */
+  forgetAll(isMeant: (name: string) => boolean): number;
 }
 
 interface Remembered extends Failing {
@@ -75,6 +76,10 @@ export function createFailures(): Failures {
     },
     sinceMs: (key, generation, nowMs) => last(key, generation, nowMs)?.sinceMs,
     forget: (key) => void failures.delete(key),
-    clear: () => failures.clear(),
+    forgetAll(isMeant) {
+      const meant = [...failures.keys()].filter((key) => isMeant(key.slice(key.indexOf(" ") + 1)));
+      for (const key of meant) failures.delete(key);
+      return meant.length;
+    },
   };
 }

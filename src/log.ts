@@ -1,13 +1,53 @@
 // What the server says: one function per event, structured, on standard output.
 import { type DestinationStream, pino } from "pino";
-import type { LogLevel } from "./config.ts";
 import type { Counters } from "./counters.ts";
+
+export const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+export interface Event {
+  /** Since the epoch. */
+  readonly atMs: number;
+  readonly level: EventLevel;
+  /** Names and other text from outside may stand in it, with whatever bytes. */
+  readonly text: string;
+}
+export type EventLevel = "info" | "warn" | "fatal";
 
 export type Log = ReturnType<typeof createLog>;
 
+const EVENTS_MAX = 100;
+
 export function createLog(level: LogLevel, destination: DestinationStream = standardOutput()) {
-  const logger = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination);
+  const pinoLogger = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination);
+  const events: Event[] = [];
+
+  /** What people look for afterwards is remembered, whatever the level. */
+  function event(eventLevel: EventLevel) {
+    return (fields: object | string, text = fields as string) => {
+      const about = typeof fields === "object" && "upstream" in fields ? ` (${fields.upstream})` : "";
+      events.push({ atMs: Date.now(), level: eventLevel, text: text + about });
+      if (events.length > EVENTS_MAX) events.shift();
+      if (typeof fields === "string") pinoLogger[eventLevel](fields);
+      else pinoLogger[eventLevel](fields, text);
+    };
+  }
+
+  const logger = {
+    info: event("info"),
+    warn: event("warn"),
+    fatal: event("fatal"),
+    debug: (fields: object | string, text?: string) =>
+      typeof fields === "string" ? pinoLogger.debug(fields) : pinoLogger.debug(fields, text),
+  };
   return {
+    level: () => pinoLogger.level as LogLevel,
+    setLevel(next: LogLevel) {
+      pinoLogger.level = next;
+      logger.info({ level: next }, `The log's level is ${next} from now on`);
+    },
+    /** The latest last. */
+    events: (): readonly Event[] => events,
     listening: (socket: string, upstreams: readonly string[], entries: number) =>
       logger.info({ socket, upstreams, entries }, `Listening on ${socket}`),
     clientInstalled: (path: string) => logger.info({ path }, `Installed ${path}`),
@@ -32,8 +72,6 @@ export function createLog(level: LogLevel, destination: DestinationStream = stan
       ),
     gotMessage: (name: string) => logger.debug(`Got message: '${name}'`),
     cacheWarmup: (name: string, type: string) => logger.debug({ type }, `Cache warmup ${name}`),
-    /** Whether a hit makes a line: a name need not be read for none. */
-    saysHits: () => logger.isLevelEnabled("debug"),
     cacheHit: (name: string, type: string, hits = 1) => logger.debug({ type, hits }, `Cache hit ${name}`),
     cacheRefresh: (name: string, type: string) => logger.debug({ type }, `Cache refresh ${name}`),
     questionFailed: (name: string, type: string, reason: string) =>

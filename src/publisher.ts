@@ -37,6 +37,17 @@ export interface Publisher {
   renew(view: TableView): void;
   /** Writes nothing more, for another server may go on with the file at once; hits go on from it until their ttl ends. */
   stop(): void;
+  state(): TableState;
+}
+
+export interface TableState {
+  /** "header": its first page alone, and hits go over the socket; "off": so it is on purpose. */
+  readonly state: "published" | "header" | "none" | "off";
+  /** Why it is not published, where it should be. */
+  readonly reason: string | undefined;
+  readonly heartbeatAgeSeconds: number | undefined;
+  /** Of the file. */
+  readonly bytes: number;
 }
 
 export interface PublisherOptions {
@@ -104,6 +115,7 @@ export function createPublisher({
   let retryMs = RETRY_FIRST_MS;
   let retryAtMs = 0;
   let saidReason: string | undefined; // since it was last published
+  let beatAtMs: number | undefined;
   let hasRead = false; // the image holds what was read of a last table
 
   return {
@@ -142,6 +154,17 @@ export function createPublisher({
       putInPlace(makeHeader());
       if (hasTable) make();
       else settle();
+    },
+
+    state() {
+      const bytes = published === undefined ? 0 : published.hasSets ? image.length : HEADER_BYTES;
+      const withoutTable = !isOn ? "off" : published === undefined ? "none" : "header";
+      return {
+        state: published?.hasSets ? "published" : withoutTable,
+        reason: isWanting() ? saidReason : undefined,
+        heartbeatAgeSeconds: beatAtMs === undefined ? undefined : (nowMs() - beatAtMs) / 1000,
+        bytes,
+      };
     },
 
     stop() {
@@ -341,6 +364,7 @@ export function createPublisher({
 
   function setHeartbeat(): void {
     const now = nowMs();
+    beatAtMs = now;
     wasm.setHeartbeat(now, realMsAt(now));
   }
 

@@ -1,8 +1,8 @@
 // A question's way to its record: the cache, else an equal question that is already under way, else the upstreams; and where
 // these fail or are late, the record whose time has passed (RFC 8767).
-import { OUTCOME_UNFIT, RECORD_FLAG_FIXED_ORDER, TYPE_A, TYPE_AAAA } from "../assembly/layout.ts";
+import { OUTCOME_DATA, OUTCOME_UNFIT, RECORD_FLAG_FIXED_ORDER, TYPE_A, TYPE_AAAA } from "../assembly/layout.ts";
 import type { Cache, Held, Question } from "./cache.ts";
-import { nowMs } from "./clock.ts";
+import { nowMs, realMs } from "./clock.ts";
 import type { Counters } from "./counters.ts";
 import { failed, isFailure, together } from "./failed.ts";
 import { createFailures, type Failure } from "./failures.ts";
@@ -10,10 +10,12 @@ import type { Log } from "./log.ts";
 import { createRateCap } from "./ratecap.ts";
 import { outcomeOf, refreshAtMsOf, setFlags } from "./record.ts";
 import { createRecovery } from "./recovery.ts";
+import type { Names } from "./resolve/names.ts";
+import { createOrigins, type Origin } from "./resolve/origins.ts";
 import type { Standstill } from "./standstill.ts";
 import { createQuestions, keyOf, type UnderWay } from "./underway.ts";
 import type { Why } from "./upstream/ask.ts";
-import { typeName } from "./upstream/query.ts";
+import { typeIndex, typeName } from "./upstream/query.ts";
 import type { View, Views } from "./views.ts";
 import type { Wheel } from "./wheel.ts";
 
@@ -27,16 +29,28 @@ export interface Resolver {
    * a client has told of at once.
    */
   refresh(held: Held, isOneOfMany?: boolean): void;
-  /** Whoever asks from now on does not get what others have asked for before. */
-  forget(): void;
+  /** Whoever asks from now on for one that is meant does not get what others have asked for before. */
+  forget(isMeant?: (name: string) => boolean): Forgotten;
+  /** Why its last attempt failed, while that is remembered. */
+  failureOf(question: Question): Failure | undefined;
+  /** Where its last answer came from, while that is remembered. */
+  originOf(question: Question): Origin | undefined;
+  /** Questions that upstreams are asked. */
+  inFlight(): number;
+}
+
+export interface Forgotten {
+  readonly failures: number;
+  readonly underWay: number;
 }
 
 export interface ResolverOptions {
   readonly cache: Cache;
-  readonly views: Views;
+  readonly views: Pick<Views, "viewOf">;
   readonly prefetch: boolean;
   readonly standstill: Pick<Standstill, "count">;
   readonly wheel: Wheel;
+  readonly names: Names;
   readonly counters: Counters;
   readonly log: Log;
 }
@@ -54,20 +68,27 @@ const OTHER_TYPES = new Map([
 ]);
 
 export function createResolver(options: ResolverOptions): Resolver {
-  const { cache, views, prefetch, standstill, wheel, counters, log } = options;
+  const { cache, views, prefetch, standstill, wheel, names, counters, log } = options;
   const questions = createQuestions();
   const failures = createFailures();
+  const origins = createOrigins();
   const mayRefresh = createRateCap(REFRESHES_PER_SECOND);
   const recovery = createRecovery({ refresh: (question) => askAnew(question, viewOf(question)) !== undefined, wheel });
 
   function resolve(question: Question): Uint8Array | Promise<Uint8Array> {
     standstill.count(); // whatever was known before is forgotten by this
+    names.used(question.name);
     const known = cache.find(question, nowMs());
     if (known === undefined) {
       counters.misses++;
-      return find(question, viewOf(question));
+      counters.missesByType[typeIndex(question.type)]++;
+      const found = find(question, viewOf(question));
+      return found instanceof Promise ? found.then(counted) : counted(found);
     }
     counters.hits++;
+    counters.hitsByType[typeIndex(question.type)]++;
+    if (outcomeOf(known.record) !== OUTCOME_DATA) counters.hitsOfDenials++;
+    counted(known.record);
     log.cacheHit(question.name, typeName(question.type));
     if (isDue(known.hits, refreshAtMsOf(known.record))) startRefresh(question);
     return known.record;
@@ -76,18 +97,27 @@ export function createResolver(options: ResolverOptions): Resolver {
   function find(question: Question, view: View): Uint8Array | Promise<Uint8Array> {
     const now = nowMs();
     const key = keyOf(question);
-    if (view.isBypassed) return cache.bare(question, OUTCOME_UNFIT, now);
+    if (view.isBypassed) {
+      counters.bypassed++;
+      return cache.bare(question, OUTCOME_UNFIT, now);
+    }
     const failure = failures.get(key, view.generation(), now);
     const stale = failure !== undefined || view.isDown() ? giveStale(question, view) : undefined;
-    if (stale !== undefined) return stale;
+    if (stale !== undefined) {
+      counters.givenStale++;
+      return stale;
+    }
     const standing = failures.standing(key, view.generation(), now);
     let underWay = questions.find(question, view);
     if (underWay !== undefined) counters.joined++;
-    else if (failure !== undefined) return failed(cache, question, failure);
-    else if (!questions.hasRoom() && !giveUpOldest()) {
+    else if (failure !== undefined) {
+      counters.failuresKnown++;
+      return failed(cache, question, failure);
+    } else if (!questions.hasRoom() && !giveUpOldest()) {
       counters.refusedBusy++;
       return cache.bare(question, OUTCOME_UNFIT, now);
     } else {
+      counters.asked++;
       log.cacheWarmup(question.name, typeName(question.type));
       underWay = ask(question, view);
     }
@@ -160,6 +190,7 @@ export function createResolver(options: ResolverOptions): Resolver {
     const { record } = ask(question, view);
     void record.then((asked) => {
       if (isFailure(asked) || outcomeOf(asked) === OUTCOME_UNFIT) counters.refreshesFailed++;
+      else counters.refreshesDone++;
     });
     return record;
   }
@@ -179,7 +210,7 @@ export function createResolver(options: ResolverOptions): Resolver {
     if (oldest === undefined) return false;
     const { question, generation, sinceMs } = oldest;
     const failing = { why: "unanswered", isOneSided: false, askedAtMs: sinceMs, generation } as const;
-    counters.refusedBusy++;
+    counters.givenUp++;
     failures.add(keyOf(question), failing, nowMs());
     oldest.give(failed(cache, question, { why: "unanswered", isLasting: false }));
     return true;
@@ -188,14 +219,20 @@ export function createResolver(options: ResolverOptions): Resolver {
   async function askUpstreams(underWay: UnderWay): Promise<Uint8Array> {
     const { question, view, generation, sinceMs } = underWay;
     const standstills = standstill.count();
-    const isOfNow = () => generation === view.generation() && standstills === standstill.count(); // or of another view
+    const isOfNow = () =>
+      !underWay.isForgotten && generation === view.generation() && standstills === standstill.count(); // or of another view
     const asked = await view.ask(question, (record) => {
       if (isOfNow()) takeLate(underWay, record);
     });
+    names.took(question.name, typeName(question.type), nowMs() - sinceMs);
     if ("record" in asked) {
+      const { origin } = asked;
+      if (origin !== undefined)
+        origins.add(keyOf(question), { ...origin, seconds: origin.tookMs / 1000, atMs: realMs() });
       return isOfNow() ? keep(question, view, asked.record) : cache.pass(marked(asked.record, view), nowMs());
     }
     counters.failures++;
+    names.failed(question.name);
     log.questionFailed(question.name, typeName(question.type), asked.failure);
     const { why } = asked;
     const key = keyOf(question);
@@ -204,6 +241,11 @@ export function createResolver(options: ResolverOptions): Resolver {
       failures.add(key, { why, isOneSided: isOneSided(underWay, why), askedAtMs: sinceMs, generation }, now);
     }
     return failed(cache, question, failures.get(key, generation, now) ?? { why, isLasting: false });
+  }
+
+  function counted(record: Uint8Array): Uint8Array {
+    counters.outcomes[outcomeOf(record)] = (counters.outcomes[outcomeOf(record)] as number) + 1;
+    return record;
   }
 
   function keep(question: Question, view: View, record: Uint8Array): Uint8Array {
@@ -244,10 +286,10 @@ export function createResolver(options: ResolverOptions): Resolver {
     refresh(held, isOneOfMany) {
       if (isDue(held.hits, held.refreshAtMs)) startRefresh(held.question(), isOneOfMany);
     },
-    forget() {
-      questions.forget();
-      failures.clear();
-    },
+    forget: (isMeant = () => true) => ({ underWay: questions.forget(isMeant), failures: failures.forgetAll(isMeant) }),
+    failureOf: (question) => failures.get(keyOf(question), viewOf(question).generation(), nowMs()),
+    originOf: (question) => origins.get(keyOf(question)),
+    inFlight: questions.count,
   };
 }
 

@@ -44,10 +44,12 @@ export function createResponder({ resolver, usage, timeoutMs, wheel, counters, l
         return { bytes: "" };
       }
       const pending = promiseTo(write);
+      const sinceMs = nowMs();
       const found = find(received, pending.renew);
       if (!(found instanceof Promise)) return answer(received, found);
       return found.then((late) => {
         pending.end();
+        counters.questionDurations.count(nowMs() - sinceMs);
         return answer(received, late);
       });
     },
@@ -55,9 +57,14 @@ export function createResponder({ resolver, usage, timeoutMs, wheel, counters, l
       const name = normalName(line);
       if (name === undefined) return { bytes: textError(JSON.stringify(line), "not a name") };
       const families = FAMILY_A | FAMILY_AAAA;
+      const sinceMs = nowMs();
       const found = find({ kind: "question", families, candidates: [name], rule: PLAIN_SEARCH });
       const text = ({ records }: Found) => ({ bytes: textAnswer(name, records) });
-      return found instanceof Promise ? found.then(text) : text(found);
+      if (!(found instanceof Promise)) return text(found);
+      return found.then((late) => {
+        counters.questionDurations.count(nowMs() - sinceMs);
+        return text(late);
+      });
     },
     respondToMalformed: () => refuse("malformed"),
     respondToBusy: () => ({ bytes: encodeRefused("busy"), last: true }),
@@ -95,7 +102,7 @@ export function createResponder({ resolver, usage, timeoutMs, wheel, counters, l
 
   /** The place of the next frame is not to be trusted after a malformed one. */
   function refuse(why: Refusal): Response {
-    counters.framesRefused++;
+    counters[why === "malformed" ? "framesMalformed" : "framesUnknown"]++;
     log.frameRefused(why);
     return { bytes: encodeRefused(why), last: why === "malformed" };
   }

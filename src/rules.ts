@@ -99,6 +99,12 @@ export function createRules(list: readonly Rule[]): Rules {
   };
 }
 
+/** As it may be written. */
+export function ruleText(rule: Rule): string {
+  const stale = rule.staleSeconds === undefined ? "" : ` stale=${rule.staleSeconds}`;
+  return `${rule.suffix}${effectsOf(rule)}${stale}`;
+}
+
 function afterDot(name: string, from: number): number | undefined {
   const dot = name.indexOf(".", from);
   return dot < 0 ? undefined : dot + 1;

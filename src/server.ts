@@ -11,6 +11,7 @@ import { createLog } from "./log.ts";
 import { messageReader } from "./message.ts";
 import { createPublisher } from "./publisher.ts";
 import { followNameservers, type Nameservers, nameserversAt, RESOLV_CONF } from "./resolvconf.ts";
+import { createNames } from "./resolve/names.ts";
 import { createResolver } from "./resolver.ts";
 import { createResponder } from "./responder.ts";
 import { createStandstill } from "./standstill.ts";
@@ -52,8 +53,9 @@ async function start(): Promise<void> {
     ...config,
     createGroup: (upstreams, listing) => createGroup({ ...asking, upstreams, listing }),
   });
-  const resolver = createResolver({ ...config, cache, views, standstill, wheel, counters, log });
-  const usage = createUsage({ cache, refresh: resolver.refresh, counters, log });
+  const names = createNames();
+  const resolver = createResolver({ ...config, cache, views, standstill, wheel, names, counters, log });
+  const usage = createUsage({ cache, refresh: resolver.refresh, names, counters, log });
   const responder = createResponder({
     resolver,
     usage,

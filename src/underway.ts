@@ -15,6 +15,8 @@ export interface UnderWay {
   give(record: Uint8Array): void;
   /** Another type of the name has been answered meanwhile. */
   isOtherAnswered: boolean;
+  /** What it brings is for those who wait for it alone. */
+  isForgotten: boolean;
 }
 
 export interface Questions {
@@ -27,8 +29,9 @@ export interface Questions {
   hasRoom(): boolean;
   /** In the place of which another one may begin, since it should have been answered by now. */
   overdue(): UnderWay | undefined;
-  /** Nobody joins one of these any more. */
-  forget(): void;
+  /** Nobody joins one of those that are meant any more; gives how many they are. */
+  forget(isMeant: (name: string) => boolean): number;
+  count(): number;
 }
 
 const IN_FLIGHT_MAX = 4096;
@@ -64,6 +67,7 @@ export function createQuestions(): Questions {
           settle(record);
         },
         isOtherAnswered: false,
+        isForgotten: false,
       };
       underWays.delete(key); // of servers that are not asked any more
       underWays.set(key, underWay);
@@ -80,7 +84,15 @@ export function createQuestions(): Questions {
       const waitMs = Math.max(OVERDUE_MS, OVERDUE_USUAL_TIMES * oldest.view.usualMs());
       return nowMs() - oldest.sinceMs < waitMs ? undefined : oldest;
     },
-    forget: () => underWays.clear(),
+    forget(isMeant) {
+      const meant = [...underWays].filter(([, { question }]) => isMeant(question.name));
+      for (const [key, underWay] of meant) {
+        underWay.isForgotten = true;
+        underWays.delete(key);
+      }
+      return meant.length;
+    },
+    count: () => underWays.size,
   };
 }
 

@@ -1,7 +1,7 @@
 // Which servers and limits are for a name: those of the longest rule that it falls under, else the global ones.
-import { createRules, type Rule } from "./rules.ts";
+import { createRules, type Rule, ruleText } from "./rules.ts";
 import { type UpstreamAddress, upstreamText } from "./upstream/address.ts";
-import type { Group, Listing } from "./upstream/group.ts";
+import type { Group, GroupState, Listing } from "./upstream/group.ts";
 import type { TtlLimits } from "./wasm.ts";
 
 export interface View extends Pick<Group, "ask" | "isDown" | "usualMs" | "generation"> {
@@ -16,6 +16,17 @@ export interface Views {
   viewOf(name: string): View;
   /** The global servers, from now on. */
   replaceUpstreams: Group["replace"];
+  /** The rule that a name falls under, as it may be written; undefined where only the settings count. */
+  ruleOf(name: string): string | undefined;
+  /** The servers for a name. */
+  groupOf(name: string): GroupState;
+  /** All servers, by the names that they are asked for. */
+  groups(): ViewedGroup[];
+}
+
+export interface ViewedGroup extends GroupState {
+  /** "." where it is for all that no rule gives to others. */
+  readonly suffixes: readonly string[];
 }
 
 export interface ViewsOptions extends TtlLimits {
@@ -33,9 +44,10 @@ export function createViews({ rules, createGroup, ...global }: ViewsOptions): Vi
   const globalView = viewWith(globalGroup, {});
   const { ruleFor } = createRules(rules);
   const groups = new Map<string, Group>();
-  const views = new Map(
-    rules.map((rule) => [rule, viewWith(rule.upstreams ? groupOf(rule.upstreams) : globalGroup, rule)]),
+  const groupOfRule = new Map(
+    rules.map((rule) => [rule, rule.upstreams ? groupOf(rule.upstreams) : globalGroup] as const),
   );
+  const views = new Map(rules.map((rule) => [rule, viewWith(groupOfRule.get(rule) as Group, rule)]));
 
   /** One for the same servers in whatever order, since they are equals: what is learned of them is learned once. */
   function groupOf(upstreams: readonly UpstreamAddress[]): Group {
@@ -71,5 +83,18 @@ export function createViews({ rules, createGroup, ...global }: ViewsOptions): Vi
       hasServers = upstreams.length > 0;
       globalGroup.replace(upstreams, listing);
     },
+    ruleOf(name) {
+      const rule = ruleFor(name);
+      return rule && ruleText(rule);
+    },
+    groupOf(name) {
+      const rule = ruleFor(name);
+      return ((rule && groupOfRule.get(rule)) ?? globalGroup).state();
+    },
+    groups: () =>
+      [globalGroup, ...groups.values()].map((group) => {
+        const own = rules.filter((rule) => group !== globalGroup && groupOfRule.get(rule) === group);
+        return { ...group.state(), suffixes: group === globalGroup ? ["."] : own.map(({ suffix }) => suffix) };
+      }),
   };
 }

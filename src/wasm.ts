@@ -108,6 +108,8 @@ export interface Wasm extends Functions {
   /** Of the denial last read: the bytes of the name of the zone whose SOA came with it, 0 where none did. */
   zoneBytes(): number;
   usedCount(): number;
+  /** Among those in use. */
+  denialCount(): number;
   evictedCount(): number;
   /** The record that gave way to the one last inserted, sealed, … */
   readonly evicted: Buffer;
@@ -123,7 +125,15 @@ type Exports = Omit<Functions, "insert" | "rewrite"> & {
   settle(nowMs: number, usualMs: number, minSeconds: number, maxSeconds: number, maxNegativeSeconds: number): void;
   imageBytes(): number;
 } & Record<
-    Region | "serverCookieBytes" | "rcode" | "zoneBytes" | "hasOpt" | "usedCount" | "evictedCount" | "evictedHits",
+    | Region
+    | "serverCookieBytes"
+    | "rcode"
+    | "zoneBytes"
+    | "hasOpt"
+    | "usedCount"
+    | "denialCount"
+    | "evictedCount"
+    | "evictedHits",
     WebAssembly.Global
   >;
 
@@ -197,6 +207,7 @@ export function loadWasm(options: TableOptions, path = besideBundle()): Wasm {
     hasOpt: () => exports.hasOpt.value !== 0,
     zoneBytes: () => exports.zoneBytes.value,
     usedCount: () => exports.usedCount.value,
+    denialCount: () => exports.denialCount.value,
     evictedCount: () => exports.evictedCount.value >>> 0,
     evicted: region("PLAIN", SLOT_BYTES),
     evictedHits: () => (exports.evictedHits.value < 0 ? undefined : exports.evictedHits.value),

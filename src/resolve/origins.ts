@@ -3,6 +3,7 @@
 export interface Origin {
   readonly upstream: string;
   readonly transport: "udp" | "tcp" | "tls" | "https";
+  /** From the last query to the reply. */
   readonly seconds: number;
   /** Since the epoch. */
   readonly atMs: number;

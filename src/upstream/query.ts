@@ -1,7 +1,7 @@
 // DNS queries as they go out. One is built per attempt, since each attempt has an id and a spelling of its own.
 import { randomFillSync } from "node:crypto";
 import dnsPacket from "dns-packet";
-import { TYPE_A, TYPE_AAAA } from "../../assembly/layout.ts";
+import { TYPE_A, TYPE_AAAA, TYPE_PTR } from "../../assembly/layout.ts";
 import type { Question } from "../cache.ts";
 import type { Query } from "../message.ts";
 
@@ -67,6 +67,11 @@ export function stampId(query: BuiltQuery, id: number): void {
 
 export function typeName(type: number): "A" | "AAAA" | "PTR" {
   return type === TYPE_A ? "A" : type === TYPE_AAAA ? "AAAA" : "PTR";
+}
+
+/** Of what is counted by type: A, AAAA, PTR, others. */
+export function typeIndex(type: number): 0 | 1 | 2 | 3 {
+  return type === TYPE_A ? 0 : type === TYPE_AAAA ? 1 : type === TYPE_PTR ? 2 : 3;
 }
 
 const random = Buffer.alloc(4096);

@@ -48,7 +48,7 @@ function isSealed(record: Uint8Array): boolean {
   return Buffer.from(record).readBigUInt64LE(layout.RECORD_CHECKSUM) === checksumOf(record);
 }
 
-const NONE_EVICTED = { evicted: 0, evictedEntries: 0 };
+const NONE_EVICTED = { evicted: 0, evictedEntries: 0, evictedDenials: 0 };
 const many = (count: number) => Array.from({ length: count }, (_, i) => address(i));
 
 describe("the cache", () => {
@@ -508,7 +508,14 @@ describe("a record that does not fit a slot", () => {
     expect(addressesOf(ask("a.example", 10_999) as Uint8Array).length).toBe(500);
     expect(ask("a.example", 11_000)).toBeUndefined();
     expect(ask("a.example", 2000, layout.TYPE_AAAA)).toBeUndefined();
-    expect(stats()).toEqual({ entries: 0, longEntries: 1, longBytes: kept.length, ...NONE_EVICTED });
+    expect(stats()).toEqual({
+      entries: 0,
+      denials: 0,
+      longEntries: 1,
+      longDenials: 0,
+      longBytes: kept.length,
+      ...NONE_EVICTED,
+    });
     wasm.check();
   });
 
@@ -656,5 +663,86 @@ describe("a record that has given way to others in the table", () => {
     expect([ask("n0"), ask("n1") !== undefined]).toEqual([undefined, true]);
     cache.forgetLong();
     expect([ask("n2"), cache.stats().evictedEntries]).toEqual([undefined, 0]);
+  });
+});
+
+describe("flush", () => {
+  const published: number[] = [];
+  /** Two in the table, a long one, and those that gave way to others of their set. */
+  function full() {
+    const wasm = debugWasm({ entries: 8 });
+    published.length = 0;
+    const cache = createCache(wasm, (slot) => void published.push(slot));
+    const keep = (parts: RecordParts) => cache.keep(makeRecord(parts), 0, 0);
+    for (let i = 0; i < 12; i++) keep({ name: `n${i}.example`, data: some });
+    keep({ name: "long.example", data: many(200) });
+    keep({ name: "gone.example", outcome: layout.OUTCOME_NO_NAME, ttl: 9 });
+    const names = ["long.example", "gone.example", ...Array.from({ length: 12 }, (_, i) => `n${i}.example`)];
+    const held = () => names.filter((name) => cache.hold({ name, type: A }) !== undefined);
+    return { cache, wasm, held, names };
+  }
+  const isDenial = (record: Uint8Array) => outcomeOf(record) !== layout.OUTCOME_DATA;
+
+  test("forgets all that is meant, in the table and beside it, and says how many went", async () => {
+    const { cache, wasm, held, names } = full();
+    expect(held()).toEqual(names);
+    const { entries, longEntries, evictedEntries, denials } = cache.stats();
+    expect([entries, longEntries, evictedEntries, denials]).toEqual([8, 1, 5, 1]);
+    published.length = 0;
+    expect(await cache.flush(isDenial)).toEqual({ table: 1, beside: 0 });
+    expect(published.length).toBe(1);
+    expect(held()).toEqual(names.filter((name) => name !== "gone.example"));
+    expect(cache.stats().denials).toBe(0);
+    expect(await cache.flush((record) => namesOf(record)[0] === "long.example")).toEqual({ table: 0, beside: 1 });
+    expect(await cache.flush(() => true)).toEqual({ table: 7, beside: 5 });
+    expect([held(), cache.stats().entries, cache.stats().evictedEntries]).toEqual([[], 0, 0]);
+    wasm.check();
+  });
+
+  test("answers questions meanwhile, and keeps what comes", async () => {
+    const wasm = debugWasm({ entries: 4096 });
+    const cache = createCache(wasm, () => undefined);
+    const keep = (name: string) => cache.keep(makeRecord({ name, data: some }), 0, 0);
+    for (let i = 0; i < 2000; i++) keep(`n${i}.example`);
+    const before = cache.stats().entries;
+    let came = 0;
+    const flushed = cache.flush((record) => namesOf(record)[0]?.startsWith("n") as boolean);
+    const coming = setInterval(() => keep(`m${came++}.example`));
+    const { table } = await flushed;
+    clearInterval(coming);
+    expect(table).toBe(before);
+    for (let i = 0; i < came; i++) expect(cache.find({ name: `m${i}.example`, type: A }, 0)).toBeDefined();
+    wasm.check();
+  });
+});
+
+describe("hold", () => {
+  test("tells where a record is, and counts no hit", () => {
+    const { cache, wasm } = cacheOf({ entries: 8 });
+    for (let i = 0; i < 9; i++) cache.keep(makeRecord({ name: `n${i}.example`, data: some }), 0, 0);
+    cache.keep(makeRecord({ name: "long.example", data: many(200) }), 0, 0);
+    cache.find({ name: "n8.example", type: A }, 0);
+    const places = Array.from({ length: 9 }, (_, i) => cache.hold({ name: `n${i}.example`, type: A }));
+    const inTable = places.filter((each) => each?.place === "table");
+    expect(inTable.map((each) => each?.slot).sort()).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+    expect(places.filter((each) => each?.place === "evicted").length).toBe(1);
+    expect(cache.hold({ name: "long.example", type: A })).toMatchObject({ place: "long", slot: undefined });
+    expect(cache.hold({ name: "none.example", type: A })).toBeUndefined();
+    expect([
+      cache.hold({ name: "n8.example", type: A })?.hits,
+      cache.hold({ name: "n8.example", type: A })?.hits,
+    ]).toEqual([1, 1]);
+    const { slot = -1 } = cache.hold({ name: "n8.example", type: A }) as { slot: number };
+    expect(
+      cache
+        .use(
+          slot,
+          wasm.image.readUInt16LE(
+            layout.HEADER_BYTES + layout.TAG_LINE_BYTES + slot * layout.SLOT_BYTES + layout.RECORD_NONCE,
+          ),
+          0,
+        )
+        ?.question().name,
+    ).toBe("n8.example");
   });
 });

@@ -14,6 +14,7 @@ import { nowMs } from "../../src/clock.ts";
 import { createCounters } from "../../src/counters.ts";
 import { createLog } from "../../src/log.ts";
 import { addressesOf, expiresAtMsOf, flagsOf, namesOf, outcomeOf, refreshAtMsOf, typeOf } from "../../src/record.ts";
+import { createNames } from "../../src/resolve/names.ts";
 import { createResolver } from "../../src/resolver.ts";
 import type { Ask } from "../../src/upstream/ask.ts";
 import { createUsual } from "../../src/upstream/usual.ts";
@@ -62,6 +63,7 @@ function resolver({ prefetch = true, hasFixedOrder = false } = {}) {
     prefetch,
     standstill,
     wheel: createWheel(),
+    names: createNames(),
     counters,
     log,
   });
@@ -75,7 +77,7 @@ function resolver({ prefetch = true, hasFixedOrder = false } = {}) {
     },
     /** As for a client's touch of an entry with so many hits. */
     refresh: (name: string, hits = 2, refreshAtMs = nowMs(), isOneOfMany = false) =>
-      refresh({ hits, refreshAtMs, question: () => ({ name, type: TYPE_A }) }, isOneOfMany),
+      refresh({ hits, refreshAtMs, isDenial: false, question: () => ({ name, type: TYPE_A }) }, isOneOfMany),
     changeServers() {
       generation++;
     },
@@ -239,7 +241,7 @@ describe("resolve", () => {
     const over = resolve("one-more.example");
     expect(outcomeOf(over as Uint8Array)).toBe(OUTCOME_UNFIT);
     expect(resolve("n0.example")).toBeInstanceOf(Promise);
-    expect([asked.length, counters.refusedBusy]).toEqual([4096, 1]);
+    expect([asked.length, counters.refusedBusy, counters.givenUp]).toEqual([4096, 1, 0]);
     endAll(FAILURE);
     await Promise.all(under);
     expect(resolve("one-more.example")).toBeInstanceOf(Promise);
@@ -253,7 +255,7 @@ describe("resolve", () => {
     vi.advanceTimersByTime(60);
     const honest = Array.from({ length: 50 }, (_, i) => resolve(`n${i}.example`));
     const askedAnew = resolve("n0.flood.example"); // it has been left to libc a moment ago
-    expect([outcomeOf(askedAnew as Uint8Array), counters.refusedBusy]).toEqual([OUTCOME_UNFIT, 50]);
+    expect([outcomeOf(askedAnew as Uint8Array), counters.givenUp]).toEqual([OUTCOME_UNFIT, 50]);
     expect((await Promise.all(flood.slice(0, 50))).map(outcomeOf)).toEqual(Array(50).fill(OUTCOME_UNFIT));
     const all = Array.from({ length: 4146 }, () => take());
     for (const { name, end } of all.slice(4096)) end(found(name));

@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
 import * as layout from "../../assembly/layout.ts";
 import { createCache, type Held } from "../../src/cache.ts";
-import type { LogLevel } from "../../src/config.ts";
+import type { LogLevel } from "../../src/log.ts";
 import { createCounters } from "../../src/counters.ts";
 import { createLog } from "../../src/log.ts";
+import { createNames } from "../../src/resolve/names.ts";
 import { createUsage } from "../../src/usage.ts";
 import { address, makeRecord } from "../support/records.ts";
 import { debugWasm } from "../support/wasm.ts";
@@ -37,10 +38,12 @@ function usage(level: LogLevel = "debug") {
     refreshed.push(held);
     areMany.push(isOneOfMany);
   }
-  const { take } = createUsage({ cache: watched, refresh, counters, log });
+  const names = createNames();
+  const { take } = createUsage({ cache: watched, refresh, names, counters, log });
   const epoch = Buffer.from(wasm.image.subarray(layout.HEADER_EPOCH, layout.HEADER_EPOCH + 8));
   return {
     counters,
+    names,
     lines,
     refreshed,
     areMany,
@@ -58,20 +61,29 @@ describe("usage", () => {
     const { take, epoch, counters, lines, hitsOf } = usage();
     take({ kind, epoch, uses: [use(0, 3), use(1, 40)] });
     expect([hitsOf("a.example"), hitsOf("b.example")]).toEqual([3, 40]);
-    expect([counters.publishedHits, counters.hits, counters.usesIgnored]).toEqual([43, 0, 0]);
+    expect([counters.publishedHits, counters.hits, counters.usesGone]).toEqual([43, 0, 0]);
     expect(lines.map(({ msg, type, hits }) => [msg, type, hits])).toEqual([
       ["Cache hit a.example", "A", 3],
       ["Cache hit b.example", "A", 40],
     ]);
   });
 
-  it("says nothing and reads no name where no line would be written", () => {
-    const { take, epoch, lines, namesRead } = usage("info");
-    take({ kind: "hits", epoch, uses: [use(0, 3)] });
+  it("counts what was hit: its name, its type, and whether it is a denial", () => {
+    const { take, epoch, counters, names, cache } = usage();
+    cache.keep(makeRecord({ name: "c.example", type: layout.TYPE_AAAA, outcome: layout.OUTCOME_NO_NAME, ttl: 9 }), 0, 0);
+    take({ kind: "hits", epoch, uses: [use(0, 3), use(1, 1), use(2, 5)] });
+    expect([counters.hitsByType, counters.publishedHitsOfDenials]).toEqual([[4, 5, 0, 0], 5]);
+    expect(names.report().top.map(({ name, count }) => [name, count])).toEqual([
+      ["c.example", 5],
+      ["a.example", 3],
+      ["b.example", 1],
+    ]);
+  });
+
+  it("says nothing and reads no name where there was no hit", () => {
+    const { take, epoch, lines, namesRead } = usage();
+    take({ kind: "touch", epoch, uses: [use(0, 0)] });
     expect([lines, namesRead()]).toEqual([[], 0]);
-    const talkative = usage("debug");
-    talkative.take({ kind: "touch", epoch: talkative.epoch, uses: [use(0, 0)] });
-    expect([talkative.lines, talkative.namesRead()]).toEqual([[], 0]);
   });
 
   it("has touched entries refreshed, with the hits that came with the touch, and no others", () => {
@@ -95,7 +107,7 @@ describe("usage", () => {
     const { take, epoch, counters, refreshed, hitsOf } = usage();
     const gone = [use(0, 5, 2), use(2, 5), use(2, 5, 0), use(8, 5), use(0xffffffff, 5)];
     take({ kind: "touch", epoch, uses: [...gone, use(1, 1)] });
-    expect([counters.usesIgnored, counters.publishedHits, refreshed.length]).toEqual([5, 1, 1]);
+    expect([counters.usesGone, counters.publishedHits, refreshed.length]).toEqual([5, 1, 1]);
     expect([hitsOf("a.example"), hitsOf("b.example")]).toEqual([0, 1]);
   });
 
@@ -103,7 +115,7 @@ describe("usage", () => {
     const { take, epoch, counters, refreshed, hitsOf } = usage();
     epoch[7] = (epoch[7] as number) ^ 1;
     take({ kind: "touch", epoch, uses: [use(0, 5), use(1, 5)] });
-    expect([counters.usesIgnored, counters.publishedHits, refreshed.length]).toEqual([2, 0, 0]);
+    expect([counters.usesOfOtherTable, counters.publishedHits, refreshed.length]).toEqual([2, 0, 0]);
     expect(hitsOf("a.example")).toBe(0);
   });
 });

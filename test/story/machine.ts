@@ -8,6 +8,7 @@ import { createLog } from "../../src/log.ts";
 import { messageReader } from "../../src/message.ts";
 import { createPublisher } from "../../src/publisher.ts";
 import { nameserversOf } from "../../src/resolvconf.ts";
+import { createNames } from "../../src/resolve/names.ts";
 import { createResolver } from "../../src/resolver.ts";
 import { createResponder } from "../../src/responder.ts";
 import { createStandstill } from "../../src/standstill.ts";
@@ -83,8 +84,9 @@ export function createMachine(env: Record<string, string>, listing?: Listing): M
     isOn: false,
   };
   const publisher = createPublisher({ ...nowhere, realMsAt: standstill.realMsAt, wasm, counters, log });
-  const resolver = createResolver({ ...config, cache, views, standstill, wheel, counters, log });
-  const usage = createUsage({ cache, refresh: resolver.refresh, counters, log });
+  const names = createNames();
+  const resolver = createResolver({ ...config, cache, views, standstill, wheel, names, counters, log });
+  const usage = createUsage({ cache, refresh: resolver.refresh, names, counters, log });
   const responder = createResponder({ ...config, resolver, usage, wheel, counters, log });
   return {
     config,
