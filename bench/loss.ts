@@ -2,7 +2,7 @@
 import path from "node:path";
 import { OUTCOME_DATA } from "../assembly/layout.ts";
 import { isInstalled } from "../demo/clients.ts";
-import { outcomeOf } from "../src/record.ts";
+import { outcomeOf } from "../src/table/record.ts";
 import { askOnce, recordsOf } from "../test/support/frames.ts";
 import { benchSandbox, cacheDirectory, removeDirectory, startCacheServer } from "./contenders.ts";
 import { digits, type Findings } from "./report.ts";

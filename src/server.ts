@@ -1,29 +1,29 @@
 #!/usr/bin/env node
 // The start list of `node dist/server.js`.
 import { fileURLToPath } from "node:url";
-import { createCache } from "./cache.ts";
-import { type Config, ConfigError, readConfig } from "./config.ts";
 import { createCounters } from "./counters.ts";
-import { DirectoryError, openDirectory } from "./directory.ts";
-import { LibraryError, readLibrary } from "./library.ts";
-import { createListener } from "./listener.ts";
+import { createListener } from "./door/listener.ts";
+import { createResponder } from "./door/responder.ts";
+import { createUsage } from "./door/usage.ts";
 import { createLog } from "./log.ts";
-import { messageReader } from "./message.ts";
-import { createPublisher } from "./publisher.ts";
-import { followNameservers, type Nameservers, nameserversAt, RESOLV_CONF } from "./resolvconf.ts";
+import { DirectoryError, openDirectory } from "./place/directory.ts";
+import { LibraryError, readLibrary } from "./place/library.ts";
 import { createNames } from "./resolve/names.ts";
-import { createResolver } from "./resolver.ts";
-import { createResponder } from "./responder.ts";
-import { createStandstill } from "./standstill.ts";
+import { createResolver } from "./resolve/resolver.ts";
+import { tableView } from "./resolve/view.ts";
+import { createViews } from "./resolve/views.ts";
+import { type Config, ConfigError, readConfig } from "./settings/config.ts";
+import { followNameservers, type Nameservers, nameserversAt, RESOLV_CONF } from "./settings/resolvconf.ts";
+import { createCache } from "./table/cache.ts";
+import { messageReader } from "./table/message.ts";
+import { createPublisher } from "./table/publisher.ts";
+import { createStandstill } from "./table/standstill.ts";
+import { loadWasm, type TableView, type Wasm } from "./table/wasm.ts";
 import { upstreamText } from "./upstream/address.ts";
 import { createConnect } from "./upstream/connect.ts";
 import { createExchange } from "./upstream/exchange.ts";
 import { createGroup } from "./upstream/group.ts";
 import { createProbe } from "./upstream/probe.ts";
-import { createUsage } from "./usage.ts";
-import { tableView } from "./view.ts";
-import { createViews } from "./views.ts";
-import { loadWasm, type TableView, type Wasm } from "./wasm.ts";
 import { createWheel } from "./wheel.ts";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));

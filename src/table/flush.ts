@@ -1,8 +1,8 @@
 // Forgets what of the table is meant, slot by slot, for people who know that it is over. A large table is gone through in
 // pieces, between which questions are answered.
 import { HEADER_BYTES, SET_BYTES, SLOT_BYTES, TAG_BYTES, TAG_LINE_BYTES, WAYS } from "../../assembly/layout.ts";
-import { namesOf, typeOf } from "../record.ts";
-import type { Wasm } from "../wasm.ts";
+import { namesOf, typeOf } from "./record.ts";
+import type { Wasm } from "./wasm.ts";
 
 const SETS_AT_ONCE = 32; // some 0.2 ms
 

@@ -1,10 +1,10 @@
 // One question put to a group of servers until one answers, all within one deadline: which is asked next, how long silence is,
 // and whose answer counts. Those asked before are not given up: each goes down its ladder (ladder.ts) a rung at a turn.
 import { OUTCOME_NO_DATA, OUTCOME_NO_NAME } from "../../assembly/layout.ts";
-import type { Question } from "../cache.ts";
 import { nowMs } from "../clock.ts";
 import type { Counters } from "../counters.ts";
-import { outcomeOf } from "../record.ts";
+import type { Question } from "../table/cache.ts";
+import { outcomeOf } from "../table/record.ts";
 import type { Wheel } from "../wheel.ts";
 import type { Ending, Exchange, Origin, Underway } from "./exchange.ts";
 import type { Server } from "./server.ts";

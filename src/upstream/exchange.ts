@@ -1,12 +1,12 @@
 // One question put to one server: goes down the ladder (ladder.ts) as replies, errors and silence say, and tells the dialect
 // what they show of the server. Whoever asks decides how long silence is (ask.ts).
 import { OUTCOME_DATA, OUTCOME_NO_DATA, OUTCOME_NO_NAME } from "../../assembly/layout.ts";
-import type { Question } from "../cache.ts";
 import { nowMs } from "../clock.ts";
 import type { Counters } from "../counters.ts";
 import type { Log } from "../log.ts";
-import type { Query, Reply } from "../message.ts";
-import { addressesOf, chainCountOf, namesOf, outcomeOf } from "../record.ts";
+import type { Question } from "../table/cache.ts";
+import type { Query, Reply } from "../table/message.ts";
+import { addressesOf, chainCountOf, namesOf, outcomeOf } from "../table/record.ts";
 import type { UpstreamAddress } from "./address.ts";
 import type { Why } from "./ask.ts";
 import type { Because, Form } from "./dialect.ts";

@@ -1,7 +1,7 @@
 // A query of our own, `. NS`, which tells how a server is and puts nobody's name to it.
 import { nowMs } from "../clock.ts";
 import type { Counters } from "../counters.ts";
-import type { Query, Reply } from "../message.ts";
+import type { Query, Reply } from "../table/message.ts";
 import type { Wheel } from "../wheel.ts";
 import { buildProbe } from "./query.ts";
 import type { Server } from "./server.ts";

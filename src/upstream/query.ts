@@ -1,9 +1,9 @@
 // DNS queries as they go out. One is built per attempt, since each attempt has an id and a spelling of its own.
 import { randomFillSync } from "node:crypto";
 import dnsPacket from "dns-packet";
-import { TYPE_A, TYPE_AAAA, TYPE_PTR } from "../../assembly/layout.ts";
-import type { Question } from "../cache.ts";
-import type { Query } from "../message.ts";
+import type { Question } from "../table/cache.ts";
+import type { Query } from "../table/message.ts";
+import { typeName } from "../type.ts";
 
 export interface QueryForm {
   /** The largest datagram that the server may reply with, told by EDNS; undefined is no EDNS, and 512 (RFC 1035 section 2.3.4). */
@@ -63,15 +63,6 @@ export function buildProbe(): BuiltQuery {
 export function stampId(query: BuiltQuery, id: number): void {
   query.id = id;
   query.datagram.writeUInt16BE(id, 0);
-}
-
-export function typeName(type: number): "A" | "AAAA" | "PTR" {
-  return type === TYPE_A ? "A" : type === TYPE_AAAA ? "AAAA" : "PTR";
-}
-
-/** Of what is counted by type: A, AAAA, PTR, others. */
-export function typeIndex(type: number): 0 | 1 | 2 | 3 {
-  return type === TYPE_A ? 0 : type === TYPE_AAAA ? 1 : type === TYPE_PTR ? 2 : 3;
 }
 
 const random = Buffer.alloc(4096);

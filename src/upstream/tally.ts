@@ -2,8 +2,8 @@
 // vain, lost by its socket, or let go since something else answered its question first.
 import { OUTCOME_NO_NAME } from "../../assembly/layout.ts";
 import { createDurations, type Durations, durationsOf } from "../durations.ts";
-import { REFUSED, type Reply, SERVFAIL } from "../message.ts";
-import { outcomeOf } from "../record.ts";
+import { REFUSED, type Reply, SERVFAIL } from "../table/message.ts";
+import { outcomeOf } from "../table/record.ts";
 import type { UpstreamAddress } from "./address.ts";
 
 export const RCODES = ["NOERROR", "NXDOMAIN", "SERVFAIL", "REFUSED", "other"] as const;

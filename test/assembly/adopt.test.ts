@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import * as layout from "../../assembly/layout.ts";
-import { namesOf } from "../../src/record.ts";
-import type { TableOptions, Wasm } from "../../src/wasm.ts";
+import { namesOf } from "../../src/table/record.ts";
+import type { TableOptions, Wasm } from "../../src/table/wasm.ts";
 import { editSlot, unmasked } from "../support/masks.ts";
 import { checksumOf, hashOf } from "../support/mix.ts";
 import { address, makeRecord, type RecordParts } from "../support/records.ts";

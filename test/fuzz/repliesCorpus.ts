@@ -1,6 +1,6 @@
 // The replies that the fuzzer damages: as real servers send them, and as hostile ones might.
 import dnsPacket from "dns-packet";
-import type { Query } from "../../src/message.ts";
+import type { Query } from "../../src/table/message.ts";
 import {
   A,
   AAAA,

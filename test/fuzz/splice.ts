@@ -2,8 +2,8 @@
 // another's name with names of his own, with data chosen so that half of that name's record and half of his own, as a reader
 // may find them in a slot that is being written, have the checksum of the former.
 import * as layout from "../../assembly/layout.ts";
-import type { Cache } from "../../src/cache.ts";
-import type { Wasm } from "../../src/wasm.ts";
+import type { Cache } from "../../src/table/cache.ts";
+import type { Wasm } from "../../src/table/wasm.ts";
 import { masks, unmasked } from "../support/masks.ts";
 import { CHECKSUM_SEED_B, chained, hashOf } from "../support/mix.ts";
 import { makeRecord } from "../support/records.ts";

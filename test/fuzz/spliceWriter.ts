@@ -1,13 +1,13 @@
 // `spliceWriter.ts DIRECTORY WASM NONCES`: a published table that is written as fast as the server's own code can, by the
 // race of splice.ts. NONCES: `random`, as the server has them, or `known`, which takes them away.
 import { SLOT_BYTES } from "../../assembly/layout.ts";
-import { createCache } from "../../src/cache.ts";
 import { nowMs } from "../../src/clock.ts";
 import { createCounters } from "../../src/counters.ts";
-import { openDirectory } from "../../src/directory.ts";
 import { createLog } from "../../src/log.ts";
-import { createPublisher } from "../../src/publisher.ts";
-import { loadWasm } from "../../src/wasm.ts";
+import { openDirectory } from "../../src/place/directory.ts";
+import { createCache } from "../../src/table/cache.ts";
+import { createPublisher } from "../../src/table/publisher.ts";
+import { loadWasm } from "../../src/table/wasm.ts";
 import { createRace } from "./splice.ts";
 
 const WRITES_A_TURN = 500; // then the heartbeat has its turn

@@ -2,13 +2,13 @@
 // can, until it is asked to end. With fewer places than names a slot changes hands all the time, and its tag with it.
 // tornReader.c knows by itself what each write holds.
 import * as layout from "../../assembly/layout.ts";
-import { createCache } from "../../src/cache.ts";
 import { nowMs } from "../../src/clock.ts";
 import { createCounters } from "../../src/counters.ts";
-import { openDirectory } from "../../src/directory.ts";
 import { createLog } from "../../src/log.ts";
-import { createPublisher } from "../../src/publisher.ts";
-import { loadWasm } from "../../src/wasm.ts";
+import { openDirectory } from "../../src/place/directory.ts";
+import { createCache } from "../../src/table/cache.ts";
+import { createPublisher } from "../../src/table/publisher.ts";
+import { loadWasm } from "../../src/table/wasm.ts";
 import { address, makeRecord } from "../support/records.ts";
 
 const ADDRESSES = 8;

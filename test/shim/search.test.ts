@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import * as layout from "../../assembly/layout.ts";
-import { type Found, search } from "../../src/search.ts";
+import { type Found, search } from "../../src/door/search.ts";
 import { buildProgram, CLIENT, muslMissing } from "../support/programs.ts";
 import { type Sandbox, sandbox, sandboxMissing } from "../support/sandbox.ts";
 import { type ScriptedServer, scriptedServer } from "../support/scriptedServer.ts";

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import * as layout from "../../assembly/layout.ts";
 import { type ServerProcess, startServer } from "../../demo/serverProcess.ts";
 import { startUpstream, type Upstream, type Zone } from "../../demo/upstream.ts";
-import { addressesOf, namesOf, outcomeOf } from "../../src/record.ts";
+import { addressesOf, namesOf, outcomeOf } from "../../src/table/record.ts";
 import {
   askOnce,
   connectTo,

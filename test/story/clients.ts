@@ -2,8 +2,8 @@
 import { expect, vi } from "vitest";
 import * as layout from "../../assembly/layout.ts";
 import { nowMs } from "../../src/clock.ts";
-import type { Response } from "../../src/connection.ts";
-import { addressesOf, expiresAtMsOf, namesOf, outcomeOf, typeOf } from "../../src/record.ts";
+import type { Response } from "../../src/door/connection.ts";
+import { addressesOf, expiresAtMsOf, namesOf, outcomeOf, typeOf } from "../../src/table/record.ts";
 import { kindOf, questionFrame, recordsOf, useFrame } from "../support/frames.ts";
 import { unmasked } from "../support/masks.ts";
 import type { Scene, Steps } from "./scene.ts";

@@ -1,6 +1,6 @@
 // The reply parser once more, in plain TypeScript and with no care for speed: the rules of assembly/message.ts read twice.
 
-import type { Query, Reply } from "../../src/message.ts";
+import type { Query, Reply } from "../../src/table/message.ts";
 
 export interface Expected {
   verdict: Reply["verdict"];

@@ -1,6 +1,6 @@
 // What a published table holds, read as a test may: nobody writes it meanwhile.
 import * as layout from "../../assembly/layout.ts";
-import { namesOf } from "../../src/record.ts";
+import { namesOf } from "../../src/table/record.ts";
 import { unmasked } from "./masks.ts";
 
 /** Where the slots with a record are in a table, with the names that they are of, in their order. */

@@ -1,7 +1,7 @@
 // The Wasm module for tests: debug build, and seeds that are the same in each run.
 
 import { fileURLToPath } from "node:url";
-import { loadWasm, type TableOptions, type Wasm } from "../../src/wasm.ts";
+import { loadWasm, type TableOptions, type Wasm } from "../../src/table/wasm.ts";
 
 const DEBUG = fileURLToPath(new URL("../../build/namewell.debug.wasm", import.meta.url));
 const DEFAULTS = {

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { addressesOf } from "../../src/record.ts";
+import { addressesOf } from "../../src/table/record.ts";
 import { askOnce, recordsOf } from "../support/frames.ts";
 import { sandbox, sandboxMissing } from "../support/sandbox.ts";
 

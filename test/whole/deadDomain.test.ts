@@ -6,7 +6,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { OUTCOME_TEMPORARY } from "../../assembly/layout.ts";
-import { outcomeOf } from "../../src/record.ts";
+import { outcomeOf } from "../../src/table/record.ts";
 import { askOnce, recordsOf } from "../support/frames.ts";
 import { buildProgram, muslMissing } from "../support/programs.ts";
 import { type Running, type Sandbox, sandbox, sandboxMissing } from "../support/sandbox.ts";

@@ -5,7 +5,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it, vi } from "vitest";
 import { OUTCOME_DATA, OUTCOME_UNFIT } from "../../assembly/layout.ts";
-import { addressesOf, outcomeOf } from "../../src/record.ts";
+import { addressesOf, outcomeOf } from "../../src/table/record.ts";
 import { createAuthority, opensslMissing } from "../support/certificates.ts";
 import { askOnce, recordsOf } from "../support/frames.ts";
 import { sandbox, sandboxMissing } from "../support/sandbox.ts";

@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startServer } from "../../demo/serverProcess.ts";
 import { startUpstream } from "../../demo/upstream.ts";
-import { addressesOf } from "../../src/record.ts";
+import { addressesOf } from "../../src/table/record.ts";
 import { askOnce, recordsOf } from "../support/frames.ts";
 import { arm64Missing, CLIENT, toolMissing } from "../support/programs.ts";
 

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { HEARTBEAT_EVERY_MS } from "../../assembly/layout.ts";
 import { type ServerProcess, startServer } from "../../demo/serverProcess.ts";
 import { startUpstream, type Upstream } from "../../demo/upstream.ts";
-import { addressesOf } from "../../src/record.ts";
+import { addressesOf } from "../../src/table/record.ts";
 import { askOnce, recordsOf } from "../support/frames.ts";
 import { libraryMissing } from "../support/programs.ts";
 import { slotsIn } from "../support/slots.ts";

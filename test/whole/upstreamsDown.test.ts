@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import * as layout from "../../assembly/layout.ts";
 import { type ServerProcess, startServer } from "../../demo/serverProcess.ts";
 import { startUpstream, type Upstream, type ZoneEntry } from "../../demo/upstream.ts";
-import { addressesOf, outcomeOf } from "../../src/record.ts";
+import { addressesOf, outcomeOf } from "../../src/table/record.ts";
 import { askOnce, recordsOf } from "../support/frames.ts";
 
 const TTL_SECONDS = 1;

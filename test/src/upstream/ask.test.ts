@@ -6,8 +6,9 @@ import { startUpstream, type Upstream, type UpstreamOptions } from "../../../dem
 import { nowMs } from "../../../src/clock.ts";
 import { type Counters, createCounters } from "../../../src/counters.ts";
 import { createLog } from "../../../src/log.ts";
-import { messageReader } from "../../../src/message.ts";
-import { addressesOf, namesOf, outcomeOf, ttlOf } from "../../../src/record.ts";
+import { messageReader } from "../../../src/table/message.ts";
+import { addressesOf, namesOf, outcomeOf, ttlOf } from "../../../src/table/record.ts";
+import { loadWasm } from "../../../src/table/wasm.ts";
 import type { UpstreamAddress } from "../../../src/upstream/address.ts";
 import { createAsk } from "../../../src/upstream/ask.ts";
 import { createConnect } from "../../../src/upstream/connect.ts";
@@ -18,7 +19,6 @@ import { createHealth } from "../../../src/upstream/health.ts";
 import { createProbe } from "../../../src/upstream/probe.ts";
 import type { Server } from "../../../src/upstream/server.ts";
 import { createWindow } from "../../../src/upstream/window.ts";
-import { loadWasm } from "../../../src/wasm.ts";
 import { createWheel } from "../../../src/wheel.ts";
 import { makeRecord } from "../../support/records.ts";
 
