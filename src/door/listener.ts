@@ -13,6 +13,7 @@ export interface Listener {
   readonly server: net.Server;
   /** Takes no more connections; those there are end when their question under way has been answered, or at the last. */
   close(lastMs: number): Promise<void>;
+  connections(): number;
 }
 
 export const CONNECTIONS_MAX = 4096;
@@ -65,6 +66,7 @@ export function createListener(responder: Responder, counters: Counters): Listen
 
   return {
     server,
+    connections: () => connections.size,
     async close(lastMs) {
       const closed = new Promise((resolve) => server.close(resolve));
       for (const connection of connections.values()) connection.close();

@@ -35,7 +35,7 @@ export interface Questions {
   count(): number;
 }
 
-const IN_FLIGHT_MAX = 4096;
+export const IN_FLIGHT_MAX = 4096;
 const ASKED_MAX = 4 * IN_FLIGHT_MAX; // with those that gave up their place, of which upstreams have not said all yet
 // Who fills all places does so with names that nobody answers, over as many connections as it likes, so that no client can be
 // told to have too many. But an answer that comes at all has mostly come by then.

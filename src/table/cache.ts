@@ -131,9 +131,9 @@ export interface Cache {
 }
 
 const KEPT_FOR_NOTHING = { minTtlSeconds: 0, maxTtlSeconds: 0, maxNegativeTtlSeconds: 0 };
-const LONG_ENTRIES_MAX = 1024;
+export const LONG_ENTRIES_MAX = 1024;
 const LONG_BYTES_MAX = 8 * 1024 * 1024;
-const EVICTED_MAX = 16_384; // 8 MiB
+export const EVICTED_MAX = 16_384; // 8 MiB
 
 /** @param publish is told of the slot of the table that has changed; 0 where none has */
 export function createCache(wasm: Wasm, publish: (slotOffset: number) => void): Cache {

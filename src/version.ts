@@ -1,0 +1,4 @@
+// Of the package, as the build has it.
+import manifest from "../package.json" with { type: "json" };
+
+export const VERSION: string = manifest.version;
