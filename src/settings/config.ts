@@ -3,6 +3,7 @@
 //
 // The server's settings: one frozen value, read once from the environment. The README's table is tested against
 // SETTINGS. A bad value is an error of one line that names the variable, the value and what is accepted.
+import path from "node:path";
 import { cleanEnv, makeValidator } from "envalid";
 import { LOG_LEVELS, type LogLevel } from "../log.ts";
 import { hostAndPort, type UpstreamAddress } from "../upstream/address.ts";
@@ -45,7 +46,12 @@ export interface Config {
   readonly denialsAreFinal: boolean;
   /** For one whole question. */
   readonly timeoutMs: number;
+  /** Of metrics, health and the status page; undefined: off. */
   readonly http: HttpAddress | undefined;
+  /** Whether names of DNS are shown there. */
+  readonly httpNames: boolean;
+  /** Of the socket by which the server is told what to do; undefined: off. */
+  readonly controlPath: string | undefined;
   readonly logLevel: LogLevel;
 }
 
@@ -57,6 +63,7 @@ interface Setting<T> extends Value<T> {
 }
 
 const SUN_PATH_BYTES = 108; // unix(7), the closing zero included
+const CONTROL = "control.sock";
 const DIRECTORY_BYTES_MAX = SUN_PATH_BYTES - 1 - "/dns.sock".length;
 
 export const SETTINGS = {
@@ -89,10 +96,16 @@ export const SETTINGS = {
   } satisfies Setting<"same-servers" | "final">,
   DNS_CACHE_TIMEOUT_MS: { default: "2500", ...wholeNumber(100, 30_000, "milliseconds") },
   DNS_CACHE_HTTP: {
-    default: "127.0.0.1:9353",
-    accepted: "an address and port such as 127.0.0.1:9353 or [::1]:9353, or off",
+    default: "127.0.0.1:9953",
+    accepted: "an address and port such as 127.0.0.1:9953 or [::1]:9953, or off",
     read: httpAddress,
   } satisfies Setting<HttpAddress | "off">,
+  DNS_CACHE_HTTP_NAMES: onOff("off"),
+  DNS_CACHE_CONTROL: {
+    default: "control.sock",
+    accepted: `control.sock, which is in the shared directory, an absolute path of at most ${SUN_PATH_BYTES - 1} bytes, or off`,
+    read: (text) => (text === CONTROL || text === "off" || isSocketPath(text) ? text : undefined),
+  } satisfies Setting<string>,
   DNS_CACHE_LOG_LEVEL: {
     default: "info",
     accepted: LOG_LEVELS.join(", "),
@@ -111,8 +124,9 @@ export function readConfig(env: NodeJS.ProcessEnv, systemNameservers: () => Name
   for (const rule of values.DNS_CACHE_RULES) refuseCrossedTtls(rule, values);
   const { DNS_CACHE_UPSTREAMS: given } = values;
   const { addresses, listing } = given === undefined ? systemNameservers() : { addresses: given, listing: undefined };
+  const directory = values.DNS_CACHE_DIR.replace(/(?<=.)\/+$/, "");
   return Object.freeze({
-    directory: values.DNS_CACHE_DIR.replace(/(?<=.)\/+$/, ""),
+    directory,
     upstreams: addresses,
     listing,
     entries: values.DNS_CACHE_ENTRIES,
@@ -126,6 +140,8 @@ export function readConfig(env: NodeJS.ProcessEnv, systemNameservers: () => Name
     denialsAreFinal: values.DNS_CACHE_DENIALS === "final",
     timeoutMs: values.DNS_CACHE_TIMEOUT_MS,
     http: values.DNS_CACHE_HTTP === "off" ? undefined : values.DNS_CACHE_HTTP,
+    httpNames: values.DNS_CACHE_HTTP_NAMES,
+    controlPath: controlPath(values.DNS_CACHE_CONTROL, directory),
     logLevel: values.DNS_CACHE_LOG_LEVEL,
   });
 }
@@ -200,6 +216,15 @@ function ruleList(text: string): readonly Rule[] {
   const rules = parseRules(text);
   if (typeof rules === "string") throw new ConfigError(`DNS_CACHE_RULES: ${printable(rules)}`);
   return rules;
+}
+
+function isSocketPath(text: string): boolean {
+  return text.startsWith("/") && !text.endsWith("/") && Buffer.byteLength(text) < SUN_PATH_BYTES;
+}
+
+function controlPath(text: string, directory: string): string | undefined {
+  if (text === "off") return undefined;
+  return text === CONTROL ? path.join(directory, CONTROL) : text;
 }
 
 function httpAddress(text: string): HttpAddress | "off" | undefined {

@@ -67,6 +67,9 @@ const GOOD: ReadonlyArray<[string, string, Partial<ReturnType<typeof read>>]> = 
   ["DNS_CACHE_TIMEOUT_MS", "100", { timeoutMs: 100 }],
   ["DNS_CACHE_HTTP", "[::1]:80", { http: { host: "::1", port: 80 } }],
   ["DNS_CACHE_HTTP", "off", { http: undefined }],
+  ["DNS_CACHE_HTTP_NAMES", "on", { httpNames: true }],
+  ["DNS_CACHE_CONTROL", "off", { controlPath: undefined }],
+  ["DNS_CACHE_CONTROL", "/run/own.sock", { controlPath: "/run/own.sock" }],
   ["DNS_CACHE_LOG_LEVEL", "debug", { logLevel: "debug" }],
 ];
 
@@ -101,7 +104,9 @@ const BAD: Readonly<Record<Exclude<keyof typeof SETTINGS, "DNS_CACHE_RULES">, re
   DNS_CACHE_SHARED_TABLE: ["no", "0", "true"],
   DNS_CACHE_DENIALS: ["on", "off", "Final", "same servers"],
   DNS_CACHE_TIMEOUT_MS: ["99", "30001", "2.5"],
-  DNS_CACHE_HTTP: ["9353", "localhost:9353", "127.0.0.1", "127.0.0.1:0", "on"],
+  DNS_CACHE_HTTP: ["9953", "localhost:9953", "127.0.0.1", "127.0.0.1:0", "on"],
+  DNS_CACHE_HTTP_NAMES: ["1", "yes"],
+  DNS_CACHE_CONTROL: ["on", "socket", "../control.sock", "/run/", `/${"d".repeat(107)}`],
   DNS_CACHE_LOG_LEVEL: ["verbose", "DEBUG", "7"],
 };
 
@@ -121,7 +126,9 @@ describe("readConfig", () => {
       sharedTable: true,
       denialsAreFinal: false,
       timeoutMs: 2500,
-      http: { host: "127.0.0.1", port: 9353 },
+      http: { host: "127.0.0.1", port: 9953 },
+      httpNames: false,
+      controlPath: "/dns_cache/control.sock",
       logLevel: "info",
     });
   });
