@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { brokenIdentities } from "../src/operate/identities.ts";
 
 export interface LogLine {
   readonly msg: string;
@@ -17,9 +18,11 @@ export interface ServerProcess {
   seen(start: string): Promise<LogLine>;
   /** Reads no further, as a log collector that has died. */
   closeLog(): void;
-  /** The exit code, after a signal if one is given. */
+  /** The exit code, after a signal if one is given; rejects where the server's last numbers do not fit each other. */
   stopped(signal?: NodeJS.Signals): Promise<number | null>;
 }
+
+type Numbers = Parameters<typeof brokenIdentities>[0];
 
 const SERVER_FILE = fileURLToPath(new URL("../dist/server.js", import.meta.url));
 
@@ -58,9 +61,13 @@ export function startServer(settings: Record<string, string>, file = SERVER_FILE
         void exited.then((code) => reject(new Error(`the server ended (${code}) before '${start}': ${stderr}`)));
       }),
     closeLog: () => void child.stdout.destroy(),
-    stopped(signal) {
+    async stopped(signal) {
       if (signal !== undefined) child.kill(signal);
-      return exited;
+      const code = await exited;
+      const last = log.findLast(({ msg }) => msg === "Stopped");
+      const broken = last === undefined ? [] : brokenIdentities(last as unknown as Numbers);
+      if (broken.length > 0) throw new Error(`the server's numbers do not fit each other: ${broken.join("; ")}`);
+      return code;
     },
   };
 }

@@ -1,8 +1,8 @@
 // What the server counts: plain numbers, read when somebody asks for them. What is counted of each upstream is in
-// upstream/tally.ts. Always true (test/support/identities.ts):
+// upstream/tally.ts. Always true (operate/identities.ts):
 //   lookups, a name and a type each = hits + publishedHits + misses
 //   misses = asked + joined + givenStale + failuresKnown + bypassed + refusedBusy
-//   hits + misses = outcomes + lookups that wait for their answer
+//   hits + misses = outcomes + waiting
 import { createDurations } from "./durations.ts";
 
 export function createCounters() {
@@ -24,6 +24,7 @@ export function createCounters() {
     refusedBusy: 0,
     /** By OUTCOME_*. */
     outcomes: [0, 0, 0, 0, 0, 0],
+    waiting: 0, // lookups, for their answer now
     usesOfOtherTable: 0, // told of by clients of a table that is gone
     usesGone: 0, // of entries that were not there any more
     failures: 0,

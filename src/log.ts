@@ -1,6 +1,5 @@
 // What the server says: one function per event, structured, on standard output.
 import { type DestinationStream, pino } from "pino";
-import type { Counters } from "./counters.ts";
 
 export const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -91,7 +90,8 @@ export function createLog(level: LogLevel, destination: DestinationStream = stan
       logger.info({ upstreams }, "Other nameservers stand in /etc/resolv.conf"),
     frameRefused: (reason: string) => logger.debug({ reason }, "Refused a frame"),
     stopping: (signal: string) => logger.info({ signal }, "Stopping"),
-    stopped: (counters: Counters) => logger.info({ ...counters }, "Stopped"),
+    /** @param numbers as a snapshot has them */
+    stopped: (numbers: object) => logger.info(numbers, "Stopped"),
     crashed: (error: unknown) => logger.fatal({ err: error }, "Stopping on an error that should not happen"),
   };
 }

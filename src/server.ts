@@ -6,6 +6,7 @@ import { createListener } from "./door/listener.ts";
 import { createResponder } from "./door/responder.ts";
 import { createUsage } from "./door/usage.ts";
 import { createLog } from "./log.ts";
+import { countsOf } from "./operate/counts.ts";
 import { DirectoryError, openDirectory } from "./place/directory.ts";
 import { LibraryError, readLibrary } from "./place/library.ts";
 import { createNames } from "./resolve/names.ts";
@@ -104,7 +105,7 @@ async function start(): Promise<void> {
     publisher.stop(); // before another server can start and go on with the table
     directory.leave();
     await listener.close(config.timeoutMs + STOP_GRACE_MS);
-    log.stopped(counters);
+    log.stopped({ counts: countsOf(counters, cache.stats().evicted), groups: views.groups() });
     process.exit(code);
   }
   process.once("SIGTERM", stop);

@@ -43,6 +43,7 @@ export function countsOf(counters: Counters, evictions: number): Counts {
       refused: counters.refusedBusy,
     },
     outcomes: Object.fromEntries(OUTCOMES.map(([at, name]) => [name, counters.outcomes[at]])) as Counts["outcomes"],
+    waiting: counters.waiting,
     questionDurations: { socket: durationsOf(counters.questionDurations), dns: NONE },
     evictions,
     servedStale: counters.stale,

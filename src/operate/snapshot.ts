@@ -30,6 +30,8 @@ export interface Counts {
   readonly misses: Readonly<Record<MissHow, number>>;
   /** Of each lookup that was not found in the published table, when it has been answered. */
   readonly outcomes: Readonly<Record<Outcome, number>>;
+  /** Lookups that wait for their answer now. */
+  readonly waiting: number;
   readonly questionDurations: Readonly<Record<"socket" | "dns", Durations>>;
   readonly evictions: number;
   readonly servedStale: number;

@@ -88,7 +88,12 @@ export function createResolver(options: ResolverOptions): Resolver {
       counters.misses++;
       counters.missesByType[typeIndex(question.type)]++;
       const found = find(question, viewOf(question));
-      return found instanceof Promise ? found.then(counted) : counted(found);
+      if (!(found instanceof Promise)) return counted(found);
+      counters.waiting++;
+      return found.then((record) => {
+        counters.waiting--;
+        return counted(record);
+      });
     }
     counters.hits++;
     counters.hitsByType[typeIndex(question.type)]++;

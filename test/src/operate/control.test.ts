@@ -3,6 +3,7 @@ import { OUTCOME_NO_NAME, TYPE_A, TYPE_AAAA } from "../../../assembly/layout.ts"
 import { createCounters } from "../../../src/counters.ts";
 import { createLog } from "../../../src/log.ts";
 import { createControl } from "../../../src/operate/control.ts";
+import { brokenIdentities } from "../../../src/operate/identities.ts";
 import type { Flush, LookupReport } from "../../../src/operate/snapshot.ts";
 import { createNames } from "../../../src/resolve/names.ts";
 import { createResolver } from "../../../src/resolve/resolver.ts";
@@ -156,6 +157,35 @@ describe("a snapshot", () => {
     const { snapshot } = inside({});
     const taken = await snapshot();
     expect(structuredClone(taken)).toEqual(taken);
+  });
+});
+
+describe("the numbers", () => {
+  it("fit each other, at any time", async () => {
+    const { resolve, snapshot, release } = inside({ "a.example": data("a.example"), "s.example": "silent" });
+    await resolve("a.example");
+    const waiting = resolve("s.example");
+    expect(brokenIdentities(await snapshot())).toEqual([]);
+    release();
+    await waiting;
+    const taken = await snapshot();
+    expect(brokenIdentities(taken)).toEqual([]);
+    const misses = { ...taken.counts.misses, asked: 7 };
+    expect(brokenIdentities({ ...taken, counts: { ...taken.counts, misses } })).toEqual([
+      "misses by type = misses by kind: 2 and 7",
+      "outcomes and waiting = lookups but those in the published table: 2 and 7",
+    ]);
+    const way = {
+      transport: "udp",
+      requests: 2,
+      replies: [],
+      timeouts: 1,
+      errors: 0,
+      unneeded: 0,
+      inFlight: 0,
+    } as const;
+    const groups = [{ suffixes: ["."], isDown: false, upstreams: [{ ...UPSTREAM, ways: [way] }] }];
+    expect(brokenIdentities({ ...taken, groups })).toEqual(["ends = queries to udp 10.0.0.2:53 over udp: 1 and 2"]);
   });
 });
 
