@@ -237,8 +237,7 @@ export function createResolver(options: ResolverOptions): Resolver {
     names.took(question.name, typeName(question.type), nowMs() - sinceMs);
     if ("record" in asked) {
       const { origin } = asked;
-      if (origin !== undefined)
-        origins.add(keyOf(question), { ...origin, seconds: origin.tookMs / 1000, atMs: realMs() });
+      if (origin !== undefined) origins.add(underWay.key, origin, realMs());
       return isOfNow() ? keep(question, view, asked.record) : cache.pass(marked(asked.record, view), nowMs());
     }
     counters.failures++;

@@ -7,6 +7,7 @@ import type { View } from "./views.ts";
 
 export interface UnderWay {
   readonly question: Question;
+  readonly key: string;
   readonly view: View;
   /** Of the view's servers, when they were asked. */
   readonly generation: number;
@@ -59,6 +60,7 @@ export function createQuestions(): Questions {
       });
       const underWay: UnderWay = {
         question,
+        key,
         view,
         generation: view.generation(),
         sinceMs: nowMs(),

@@ -13,7 +13,7 @@ import type { Because, Form } from "./dialect.ts";
 import { isTcp, nextRung, QUERIES_PER_WAY_MAX, type Rung, type Sign } from "./ladder.ts";
 import { buildQuery } from "./query.ts";
 import type { Server } from "./server.ts";
-import type { TalliedQuery } from "./tally.ts";
+import type { Tally } from "./tally.ts";
 import { OwnLackError } from "./transport.ts";
 import { FloodError } from "./udp.ts";
 
@@ -68,7 +68,9 @@ interface Step {
   readonly form: Form;
   readonly sentAtMs: number;
   readonly because: Because | undefined;
-  readonly tallied: TalliedQuery;
+  readonly tally: Tally;
+  /** A wait has passed in which nothing came for it. */
+  hasBeenWaitedFor: boolean;
   /** Nothing more comes for it. */
   isOver: boolean;
   takeBack(): void;
@@ -112,14 +114,15 @@ export function createExchange({ readReply, counters, log }: ExchangeOptions): E
 
     function takeBack(): void {
       isDone = true;
-      for (const { takeBack: forget, tallied } of steps) {
-        forget();
-        tallied.letGo();
+      for (const step of steps) {
+        step.takeBack();
+        if (!step.isOver) step.tally.letGo(step.hasBeenWaitedFor);
+        step.isOver = true;
       }
     }
 
     function waited(): void {
-      for (const { tallied } of steps) tallied.waited();
+      for (const step of steps) step.hasBeenWaitedFor = true;
     }
 
     function end(ending: Ending): void {
@@ -167,13 +170,15 @@ export function createExchange({ readReply, counters, log }: ExchangeOptions): E
       counters.upstreamQueries++;
       health.asked(now, question.name);
       const isAside = isUdp && isTcp(to);
-      const tallied = (isAside ? server.tallies.tcp : server.tallies.main).begin();
+      const tally = isAside ? server.tallies.tcp : server.tallies.main;
+      tally.sent();
       const step: Step = {
         rung: to,
         form: { ...form, cookie, mixedCase: query.hasMixedCase },
         sentAtMs: now,
         because,
-        tallied,
+        tally,
+        hasBeenWaitedFor: false,
         isOver: false,
         takeBack: () => undefined,
       };
@@ -205,7 +210,7 @@ export function createExchange({ readReply, counters, log }: ExchangeOptions): E
       }
       step.isOver = true;
       const now = nowMs();
-      step.tallied.replied(reply as Heard, now - step.sentAtMs);
+      step.tally.replied(reply as Heard, now - step.sentAtMs);
       heed(reply as Heard, step, now);
       return true;
     }
@@ -342,7 +347,7 @@ export function createExchange({ readReply, counters, log }: ExchangeOptions): E
     function lose(error: Error, step: Step): void {
       if (isDone) return;
       step.isOver = true;
-      step.tallied.lost();
+      step.tally.lost();
       const { code, message } = error as NodeJS.ErrnoException;
       const now = nowMs();
       if (error instanceof OwnLackError || (code !== undefined && OWN_LACKS.has(code))) {

@@ -24,7 +24,9 @@ export function createProbe({ readReply, wheel, counters }: ProbeOptions): Probe
     server.health.probed(sentAtMs);
     counters.upstreamQueries++;
     counters.probes++;
-    const tallied = server.tallies.main.begin();
+    const tally = server.tallies.main;
+    let isOver = false;
+    tally.sent();
     const takeBack = server.main.send(
       query,
       {
@@ -34,20 +36,23 @@ export function createProbe({ readReply, wheel, counters }: ProbeOptions): Probe
             counters.repliesForeign++;
             return false;
           }
-          tallied.replied(reply, nowMs() - sentAtMs);
+          isOver = true;
+          tally.replied(reply, nowMs() - sentAtMs);
           server.health.answeredProbe();
           server.health.replied(sentAtMs, nowMs());
           heard();
           return true;
         },
-        fail: tallied.lost, // a question finds out
+        fail() {
+          isOver = true;
+          tally.lost(); // a question finds out
+        },
       },
       true,
     );
     wheel.after(LISTEN_MS, () => {
       takeBack();
-      tallied.waited();
-      tallied.letGo();
+      if (!isOver) tally.letGo(true);
     });
   };
 }

@@ -24,19 +24,24 @@ export interface WayCounts {
   readonly inFlight: number;
 }
 
+/** Each query that was sent has one of the other calls, once. */
 export interface Tally {
-  begin(): TalliedQuery;
+  sent(): void;
+  replied(reply: Heard, tookMs: number): void;
+  /** Let go with no reply: after it has been waited for, or before. */
+  letGo(hasBeenWaitedFor: boolean): void;
+  /** By its socket. */
+  lost(): void;
   counts(): WayCounts;
 }
 
-/** Whatever comes after its first end does not count. */
-export interface TalliedQuery {
-  replied(reply: Heard, tookMs: number): void;
-  lost(): void;
-  /** A wait has passed in which nothing came; something still may. */
-  waited(): void;
-  letGo(): void;
-}
+const NXDOMAIN_AT = 1;
+const OTHER_AT = RCODES.length - 1;
+const PLACES = new Map([
+  [0, 0],
+  [SERVFAIL, 2],
+  [REFUSED, 3],
+]);
 
 type Heard = Exclude<Reply, { verdict: "foreign" }>;
 
@@ -47,42 +52,31 @@ export function createTally(transport: UpstreamAddress["transport"]): Tally {
   let inFlight = 0;
 
   return {
-    begin() {
-      let isOver = false;
-      let isInVain = false;
+    sent() {
       requests++;
       inFlight++;
-      function end(): boolean {
-        if (isOver) return false;
-        isOver = true;
-        inFlight--;
-        return true;
-      }
-      return {
-        replied(reply, tookMs) {
-          if (end()) replies[RCODES.indexOf(rcodeOf(reply))]?.count(tookMs);
-        },
-        lost() {
-          if (end()) ends.errors++;
-        },
-        waited() {
-          isInVain = true;
-        },
-        letGo() {
-          if (end()) ends[isInVain ? "timeouts" : "unneeded"]++;
-        },
-      };
+    },
+    replied(reply, tookMs) {
+      inFlight--;
+      replies[rcodeOf(reply)]?.count(tookMs);
+    },
+    letGo(hasBeenWaitedFor) {
+      inFlight--;
+      if (hasBeenWaitedFor) ends.timeouts++;
+      else ends.unneeded++;
+    },
+    lost() {
+      inFlight--;
+      ends.errors++;
     },
     counts: () => ({ transport, requests, replies: replies.map(durationsOf), ...ends, inFlight }),
   };
 }
 
-function rcodeOf(reply: Heard): Rcode {
-  if (reply.verdict === "answer") return outcomeOf(reply.record) === OUTCOME_NO_NAME ? "NXDOMAIN" : "NOERROR";
-  if (reply.verdict === "truncated") return "NOERROR";
-  if (reply.verdict !== "failure") return "other";
-  const { rcode } = reply;
-  if (rcode === 0) return "NOERROR";
-  if (rcode === SERVFAIL) return "SERVFAIL";
-  return rcode === REFUSED ? "REFUSED" : "other";
+/** Its place in RCODES. */
+function rcodeOf(reply: Heard): number {
+  if (reply.verdict === "answer") return outcomeOf(reply.record) === OUTCOME_NO_NAME ? NXDOMAIN_AT : 0;
+  if (reply.verdict === "truncated") return 0;
+  if (reply.verdict !== "failure") return OTHER_AT;
+  return PLACES.get(reply.rcode) ?? OTHER_AT;
 }
