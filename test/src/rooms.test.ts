@@ -42,9 +42,10 @@ function importsOf(file: string): Import[] {
   );
 }
 
+/** A room may have folders of its own. */
 function roomOf(file: string): string {
-  const folder = path.dirname(file);
-  return folder === "." ? GROUND : folder;
+  const [room, ...rest] = file.split(path.sep);
+  return rest.length === 0 ? GROUND : (room as string);
 }
 
 /** The files of a circle, if there is one. */
