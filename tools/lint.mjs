@@ -6,9 +6,10 @@ const isWriting = process.argv.includes("--write");
 const cSources = [
   ...globSync("shim/*.c"),
   ...globSync("shim/*.h"),
+  ...globSync("shim/doctor/*"),
   ...globSync("test/**/*.c"),
   ...globSync("bench/*.c"),
-].filter((file) => !file.endsWith("layout.h"));
+].filter((file) => !/(layout|codes)\.h$/.test(file));
 
 const checks = [
   ["npx", "tsc", "-p", "tsconfig.json"],

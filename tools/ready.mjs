@@ -44,6 +44,7 @@ function buildWasm() {
 
 function buildClient() {
   run("node", ["tools/layout-header.mjs", "--write"], "");
+  run("node", ["tools/doctor-codes.mjs", "--write"], "");
   const libraries = process.argv.includes("--all") ? "all" : "here";
   run(
     "make",
