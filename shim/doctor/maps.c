@@ -27,13 +27,28 @@ static unsigned long read_hex(const char **at) {
     }
 }
 
+/* Where glibc may not map its code, as on a noexec volume, the rest of it stays mapped all the same. */
+static void see_client(struct process *process, unsigned long from, unsigned long to, const char *path, bool is_deleted,
+                       bool is_code) {
+    if (!process->client[0]) {
+        process->is_client_deleted = is_deleted;
+        process->client_from = from;
+        memcpy(process->client, path, strlen(path) + 1);
+    }
+    if (strcmp(path, process->client) == 0) {
+        process->client_to = to;
+        process->has_client |= is_code;
+    }
+}
+
 /* "from-to rights offset device inode      path" */
 static void see_map(struct process *process, char *line) {
     static const char DELETED[] = " (deleted)";
     const char *at = line;
     unsigned long from = read_hex(&at), to = at++[0] == '-' ? read_hex(&at) : from;
+    const char *rights = at + 1;
     char *path = strchr(line, '/');
-    if (!path)
+    if (!path || strlen(rights) < 4)
         return;
     size_t length = strlen(path);
     bool is_deleted = ends_in(path, DELETED);
@@ -49,14 +64,9 @@ static void see_map(struct process *process, char *line) {
         process->libc = LIBC_MUSL;
     } else if (strncmp(name, "libphp", 6) == 0) {
         process->has_php = true;
-    } else if (is_client_name(path, length) && !process->has_client) {
-        process->has_client = true;
-        process->is_client_deleted = is_deleted;
-        process->client_from = from;
-        memcpy(process->client, path, length + 1);
+    } else if (is_client_name(path, length)) {
+        see_client(process, from, to, path, is_deleted, rights[2] == 'x');
     }
-    if (process->has_client && strcmp(path, process->client) == 0)
-        process->client_to = to;
 }
 
 bool maps_read(struct process *process) {

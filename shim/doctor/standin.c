@@ -65,20 +65,27 @@ static const char *preloaded(void) {
     return NULL;
 }
 
-static const char *beside(void) {
-    static char path[PATH_BYTES + sizeof BESIDE];
-    const char *own = own_path(), *slash = strrchr(own, '/');
-    size_t length = slash ? (size_t)(slash - own) + 1 : 0;
-    if (length == 0)
+/* Where one should lie: in the directory that is named, else beside the doctor. */
+static const char *expected(void) {
+    static char path[2 * PATH_BYTES];
+    const char *folder = getenv("DNS_CACHE_DIR"), *own = own_path(), *slash = strrchr(own, '/');
+    size_t length = folder ? strlen(folder) : 0;
+    if (length > 0 && length < PATH_BYTES) {
+        memcpy(path, folder, length);
+        path[length++] = '/';
+    } else if (slash) {
+        length = (size_t)(slash - own) + 1;
+        memcpy(path, own, length);
+    } else {
         return "/dns_cache/" BESIDE;
-    memcpy(path, own, length);
+    }
     memcpy(path + length, BESIDE, sizeof BESIDE);
     return path;
 }
 
 const char *client_path(void) {
     const char *named = target.has_client ? target.client : preloaded();
-    return named ? named : beside();
+    return named ? named : expected();
 }
 
 /* Asked by settings.c: which object are we in? The process's client.so. */
