@@ -8,7 +8,7 @@ import { createUsage } from "./door/usage.ts";
 import { createLog } from "./log.ts";
 import { countsOf } from "./operate/counts.ts";
 import { DirectoryError, openDirectory } from "./place/directory.ts";
-import { LibraryError, readLibrary } from "./place/library.ts";
+import { LibraryError, readDoctor, readLibrary } from "./place/library.ts";
 import { createNames } from "./resolve/names.ts";
 import { createResolver } from "./resolve/resolver.ts";
 import { tableView } from "./resolve/view.ts";
@@ -38,6 +38,7 @@ async function start(): Promise<void> {
   let view = tableView(config.upstreams, config.rules, config.listing);
 
   const library = readLibrary(HERE, process.arch);
+  const doctor = readDoctor(HERE, process.arch);
   const wasm = loadTable(config, view);
   const directory = openDirectory(config.directory, log);
   const standstill = createStandstill(forget);
@@ -119,6 +120,7 @@ async function start(): Promise<void> {
 
   await directory.refuseSecondServer();
   directory.installClient(library);
+  if (doctor !== undefined) directory.installDoctor(doctor);
   publisher.prepare();
   try {
     await directory.listen(listener.server);

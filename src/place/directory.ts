@@ -1,6 +1,6 @@
-// The map of this folder: directory.ts, and library.ts, which reads client.so from the build.
+// The map of this folder: directory.ts, and library.ts, which reads client.so and the doctor from the build.
 //
-// The shared directory: client.so is put in place by rename, and dns.sock by hard link, so that neither is ever missing,
+// The shared directory: client.so and doctor are put in place by rename, and dns.sock by hard link, so that none is ever missing,
 // half written or of a wrong mode; the link also decides between two servers that start at once.
 import { randomBytes } from "node:crypto";
 import fs from "node:fs";
@@ -18,6 +18,8 @@ export interface Directory {
   /** Throws where a server answers on the socket already. */
   refuseSecondServer(): Promise<void>;
   installClient(library: Buffer): void;
+  /** The program that says within a container why lookups do not come from here. */
+  installDoctor(program: Buffer): void;
   /** Listens on dns.sock, in place of a dead server's. */
   listen(server: net.Server): Promise<void>;
   /** Whether dns.sock is still the one of `listen`. */
@@ -31,7 +33,7 @@ export interface Directory {
 // Start of the names of files that are not in their place yet; a whole one is as long as dns.sock, since the path of a
 // socket may have 107 bytes in all.
 const ASIDE = ".nw-";
-const CLIENT_MODE = 0o555;
+const INSTALLED_MODE = 0o555;
 const SOCKET_MODE = 0o666; // connecting asks for write permission
 const DIRECTORY_MODE = 0o755;
 const BACKLOG = 4096;
@@ -41,6 +43,7 @@ export function openDirectory(directory: string, log: Log): Directory {
   const socketPath = path.join(directory, "dns.sock");
   const tablePath = path.join(directory, "cache.table");
   const clientPath = path.join(directory, "client.so");
+  const doctorPath = path.join(directory, "doctor");
   let ownInode: bigint | undefined;
   attempt(() => {
     makeDirectory(directory);
@@ -61,14 +64,16 @@ export function openDirectory(directory: string, log: Log): Directory {
     installClient(library) {
       const isInstalled = attempt(() => {
         removeLeftOver(LEFT_OVER_MS);
-        if (isInstalledAlready(library)) return false;
-        const aside = asidePath();
-        fs.writeFileSync(aside, library, { mode: CLIENT_MODE, flag: "wx" });
-        fs.chmodSync(aside, CLIENT_MODE);
-        fs.renameSync(aside, clientPath);
-        return true;
+        return install(clientPath, library);
       });
       if (isInstalled) log.clientInstalled(clientPath);
+    },
+    installDoctor(program) {
+      try {
+        install(doctorPath, program);
+      } catch {
+        // No lookup needs it; what is half written goes with what is left over.
+      }
     },
     async listen(server) {
       const aside = asidePath();
@@ -130,10 +135,19 @@ export function openDirectory(directory: string, log: Log): Directory {
     }
   }
 
-  /** Processes have the old file mapped; an equal one is left to them. */
-  function isInstalledAlready(bytes: Buffer): boolean {
+  /** Processes have the old file mapped; an equal one is left to them. False for that. */
+  function install(file: string, bytes: Buffer): boolean {
+    if (isInstalledAlready(file, bytes)) return false;
+    const aside = asidePath();
+    fs.writeFileSync(aside, bytes, { mode: INSTALLED_MODE, flag: "wx" });
+    fs.chmodSync(aside, INSTALLED_MODE);
+    fs.renameSync(aside, file);
+    return true;
+  }
+
+  function isInstalledAlready(file: string, bytes: Buffer): boolean {
     try {
-      return (fs.statSync(clientPath).mode & 0o777) === CLIENT_MODE && fs.readFileSync(clientPath).equals(bytes);
+      return (fs.statSync(file).mode & 0o777) === INSTALLED_MODE && fs.readFileSync(file).equals(bytes);
     } catch {
       return false;
     }

@@ -14,7 +14,7 @@ import { arm64Missing, CLIENT, toolMissing } from "../support/programs.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const FILES = ["CHANGELOG.md", "LICENSE", "README.md", "package.json"];
-const DIST = ["client-arm64.so", "client-x64.so", "namewell.wasm", "server.js"];
+const DIST = ["client-arm64.so", "client-x64.so", "doctor-arm64", "doctor-x64", "namewell.wasm", "server.js"];
 
 const noOther = process.arch === "x64" ? arm64Missing() : undefined;
 const missing = toolMissing("npm", "npm") ?? toolMissing("tar", "tar");
@@ -42,7 +42,7 @@ describe.skipIf(missing)(`the npm package${missing ? ` (skipped: ${missing})` : 
   it(`holds what a server needs${noOther ? ` (but for arm64: ${noOther})` : ""}, and nothing else`, () => {
     expect(fs.readdirSync(unpacked).sort()).toEqual([...FILES, "dist", "shim"].sort());
     expect(fs.readdirSync(path.join(unpacked, "shim"))).toEqual(["valgrind.supp"]);
-    const libraries = DIST.filter((name) => noOther === undefined || name !== "client-arm64.so");
+    const libraries = DIST.filter((name) => noOther === undefined || !/arm64/.test(name));
     expect(fs.readdirSync(path.join(unpacked, "dist")).sort()).toEqual(libraries);
   });
 
@@ -62,6 +62,8 @@ describe.skipIf(missing)(`the npm package${missing ? ` (skipped: ${missing})` : 
       const [record] = recordsOf(await askOnce(path.join(shared, "dns.sock"), ["www.example"]));
       expect(addressesOf(record as Buffer)).toEqual(["192.0.2.1"]);
       expect(fs.readFileSync(path.join(shared, "client.so")).equals(fs.readFileSync(CLIENT))).toBe(true);
+      const doctor = spawnSync(path.join(shared, "doctor"), ["--help"], { encoding: "utf8" });
+      expect(doctor).toMatchObject({ status: 0, stderr: "", stdout: expect.stringMatching(/^usage: doctor /) });
     } finally {
       await server.stopped("SIGTERM");
       await upstream.close();
@@ -79,7 +81,8 @@ describe.skipIf(missing)(`the npm package${missing ? ` (skipped: ${missing})` : 
       // later than the sources, so that only C is compiled
       fs.cpSync(path.join(root, name), path.join(copy, name), { recursive: true });
     }
-    for (const name of ["client-arm64.so", "client-x64.so"]) fs.rmSync(path.join(copy, "dist", name), { force: true });
+    for (const name of ["client-arm64.so", "client-x64.so", "doctor-arm64", "doctor-x64"])
+      fs.rmSync(path.join(copy, "dist", name), { force: true });
     const other = process.arch === "x64" ? "arm64" : "x64";
     const env = {
       ...process.env,
@@ -96,6 +99,9 @@ describe.skipIf(missing)(`the npm package${missing ? ` (skipped: ${missing})` : 
     const libraries = fs.readdirSync(path.join(copy, "dist")).filter((name) => name.endsWith(".so"));
     expect(libraries).toContain(path.basename(CLIENT));
     expect(libraries).not.toContain(`client-${other}.so`);
+    expect(fs.readdirSync(path.join(copy, "dist")).filter((name) => name.startsWith("doctor"))).toEqual([
+      `doctor-${process.arch}`,
+    ]);
 
     const packed = npm("pack", "--offline");
     expect(packed.status).not.toBe(0);

@@ -176,6 +176,23 @@ describe("client.so", () => {
   });
 });
 
+describe("doctor", () => {
+  it("is put in place for all to run, and replaced by another file", () => {
+    openDirectory(directory, log).installDoctor(Buffer.from("old"));
+    const { ino } = fs.statSync(path.join(directory, "doctor"));
+    openDirectory(directory, log).installDoctor(Buffer.from("new"));
+    expect(fs.readdirSync(directory)).toEqual(["doctor"]);
+    expect(fs.readFileSync(path.join(directory, "doctor"), "utf8")).toBe("new");
+    expect(fs.statSync(path.join(directory, "doctor")).ino).not.toBe(ino);
+    expect(modeOf("doctor")).toBe(0o555);
+  });
+
+  it("is done without where it cannot be put in place", () => {
+    fs.mkdirSync(path.join(directory, "doctor"));
+    expect(() => openDirectory(directory, log).installDoctor(Buffer.from("program"))).not.toThrow();
+  });
+});
+
 it("a directory that the server makes can be entered by all, and so can those that lead to it, whatever the umask", () => {
   fs.chmodSync(directory, 0o711);
   const before = process.umask(0o077);

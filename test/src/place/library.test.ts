@@ -2,7 +2,7 @@ import fs from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { LibraryError, readLibrary } from "../../../src/place/library.ts";
+import { LibraryError, readDoctor, readLibrary } from "../../../src/place/library.ts";
 
 let folder: string;
 beforeEach(() => {
@@ -59,4 +59,13 @@ it.each<[string, number, (bytes: Buffer) => Buffer | undefined]>([
   put("x64", machine, change);
   expect(() => readLibrary(folder, "x64")).toThrow(LibraryError);
   expect(() => readLibrary(folder, "x64")).toThrow(`'${path.join(folder, "client-x64.so")}' is not a library for x64`);
+});
+
+it("gives the doctor for an architecture, or none where the build has none that can be run there", () => {
+  expect(readDoctor(folder, "x64")).toBe(undefined);
+  const bytes = put("x64", 62, (program) => void program.writeUInt16LE(2, 16));
+  fs.renameSync(path.join(folder, "client-x64.so"), path.join(folder, "doctor-x64"));
+  expect(readDoctor(folder, "x64")?.equals(bytes)).toBe(true);
+  fs.writeFileSync(path.join(folder, "doctor-arm64"), bytes);
+  expect(readDoctor(folder, "arm64")).toBe(undefined);
 });
