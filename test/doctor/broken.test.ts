@@ -25,7 +25,7 @@ let place: Place;
 /** Of a program with client.so, unless it is told otherwise. */
 async function lookAt(command = [waits()], env?: Record<string, string>, args: string[] = []): Promise<Findings> {
   const pid = await place.program(command, env);
-  return place.doctor(["--pid", String(pid), ...args]);
+  return place.findings(["--pid", String(pid), ...args]);
 }
 
 const waits = () => buildProgram("test/doctor/waits.c", "glibc");
@@ -96,7 +96,7 @@ describe.skipIf(missing)(`the doctor${missing ? ` (skipped: ${missing})` : ""} f
   it("that the program was started before client.so stood there (NW-101)", async () => {
     const pid = await place.program([waits()]);
     await place.server();
-    expect(await place.doctor(["--pid", String(pid)])).toMatchObject({ codes: ["NW-101"], code: 1 });
+    expect(await place.findings(["--pid", String(pid)])).toMatchObject({ codes: ["NW-101"], code: 1 });
   });
 
   it("that nobody set LD_PRELOAD (NW-102)", async () => {
@@ -149,7 +149,7 @@ describe.skipIf(missing)(`the doctor${missing ? ` (skipped: ${missing})` : ""} f
     await place.server();
     const pid = await place.program([waits()]);
     copyInto(place.directory, CLIENT, "client.so");
-    expect(await place.doctor(["--pid", String(pid)])).toMatchObject({ codes: ["NW-112"], code: 0 });
+    expect(await place.findings(["--pid", String(pid)])).toMatchObject({ codes: ["NW-112"], code: 0 });
   });
 
   it("that an old client.so is there with a new table, in its place or not (NW-113)", async () => {
@@ -167,7 +167,7 @@ describe.skipIf(missing)(`the doctor${missing ? ` (skipped: ${missing})` : ""} f
     copyInto(place.directory, old, "client.so");
     const pid = await place.program([waits()]);
     copyInto(place.directory, CLIENT, "client.so");
-    expect(await place.doctor(["--pid", String(pid)])).toMatchObject({ codes: ["NW-113"], code: 1 });
+    expect(await place.findings(["--pid", String(pid)])).toMatchObject({ codes: ["NW-113"], code: 1 });
   });
 
   it.each(["SIGKILL", "SIGTERM"])("that the server has ended by %s (NW-301)", async (signal) => {
@@ -188,7 +188,7 @@ describe.skipIf(missing)(`the doctor${missing ? ` (skipped: ${missing})` : ""} f
     await place.server();
     const pid = await place.program([waits()]);
     const confined = buildProgram("test/doctor/confined.c", "glibc", ["-D_GNU_SOURCE"]);
-    expect(await place.doctor(["--pid", String(pid)], [confined])).toMatchObject({ codes: ["NW-303"], code: 1 });
+    expect(await place.findings(["--pid", String(pid)], [confined])).toMatchObject({ codes: ["NW-303"], code: 1 });
   });
 
   it("that the server publishes no table (NW-401)", async () => {

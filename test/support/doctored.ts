@@ -68,7 +68,12 @@ export class Place {
     return Number(/waits as (\d+)/.exec(running.stdout())?.[1]);
   }
 
-  async doctor(args: readonly string[], before: readonly string[] = [], options: RunOptions = {}): Promise<Findings> {
+  /** The doctor as the server has put it there. */
+  get doctor(): string {
+    return join(this.directory, "doctor");
+  }
+
+  async findings(args: readonly string[], before: readonly string[] = [], options: RunOptions = {}): Promise<Findings> {
     return findingsOf(await this.box.run([...before, DOCTOR, "--json", ...args], options));
   }
 
