@@ -4,9 +4,8 @@ import { readFileSync, writeFileSync } from "node:fs";
 
 const root = new URL("..", import.meta.url);
 const source = readFileSync(new URL("src/cli/doctorCodes.ts", root), "utf8");
-const { CODES } = await import(
-  `data:text/javascript,${encodeURIComponent(source.replaceAll(/(?<=export const \w+): [^=]+(?= =)/g, ""))}`
-);
+const untyped = source.replaceAll(/^export type .*;$/gm, "").replace(/(?<=export const CODES): .*(?= = \[$)/m, "");
+const { CODES } = await import(`data:text/javascript,${encodeURIComponent(untyped)}`);
 
 const lines = CODES.map(
   ([code, level, hint]) => `    EACH(${code.slice(3)}, ${level.toUpperCase()}, ${JSON.stringify(hint)})`,

@@ -1,11 +1,12 @@
 // What a doctor finds, by its code, for both doctors: shim/doctor/codes.h is printed from this by tools/doctor-codes.mjs,
 // and docs/doctor.md has a section for each. A code is never given to anything else, nor taken away.
 
-/** What a finding is worth: libc answers instead of the cache, or sometimes, or it could not be told. */
-export const LEVELS = ["problem", "warning", "unknown"];
+/** What a finding is worth: libc answers instead of the cache; or it does so at times; or it could not be told. */
+export type Level = "problem" | "warning" | "unknown";
+export type Code = `NW-${number}`;
 
 /** Code, level, and what to do. */
-export const CODES = [
+export const CODES: ReadonlyArray<readonly [code: Code, level: Level, hint: string]> = [
   [
     "NW-101",
     "problem",
@@ -72,6 +73,11 @@ export const CODES = [
     "NW-212",
     "warning",
     "Use a directory on tmpfs or a local disk: not every process sees this file system's changes at once.",
+  ],
+  [
+    "NW-213",
+    "warning",
+    "Where containers see it noexec too, preload client.so from another place and set DNS_CACHE_DIR.",
   ],
   ["NW-301", "problem", "Start the server, and see its log; until then libc answers."],
   ["NW-302", "problem", "Restart the server, and see its log; until then libc answers."],

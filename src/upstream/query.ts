@@ -27,6 +27,7 @@ export interface BuiltQuery extends Query {
 }
 
 const HEADER_BYTES = 12; // RFC 1035 section 4.1.1
+const ROOT_QUESTION_BYTES = 5; // an empty name, type and class
 const LENGTH_BYTES = 2; // RFC 1035 section 4.2.2, before a message over TCP
 const COOKIE_OPTION = 10; // RFC 7873 section 4
 const PADDING_OPTION = 12; // RFC 7830
@@ -53,11 +54,17 @@ export function buildQuery(question: Question, form: QueryForm): BuiltQuery {
   return { id: 0, question: asked, cookie, hasMixedCase, datagram, stream };
 }
 
-/** `. NS`: what every resolver knows, and nobody's name. */
-export function buildProbe(): BuiltQuery {
-  const stream = encode(".", "NS", undefined, []);
+/** `. NS`: what every resolver knows, and nobody's name. Without EDNS where it is not said how many bytes are taken. */
+export function buildProbe(ednsBytes?: number): BuiltQuery {
+  const stream = encode(".", "NS", ednsBytes, []);
   const datagram = stream.subarray(LENGTH_BYTES);
-  return { id: 0, question: datagram.subarray(HEADER_BYTES), hasMixedCase: false, datagram, stream };
+  return {
+    id: 0,
+    question: datagram.subarray(HEADER_BYTES, HEADER_BYTES + ROOT_QUESTION_BYTES),
+    hasMixedCase: false,
+    datagram,
+    stream,
+  };
 }
 
 export function stampId(query: BuiltQuery, id: number): void {

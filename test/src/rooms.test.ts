@@ -17,7 +17,7 @@ const DIRECTIONS: Readonly<Record<string, readonly string[]>> = {
   resolve: ["settings", "table", "upstream"],
   door: ["resolve", "table"],
   operate: ["door", "place", "resolve", "settings", "table", "upstream"],
-  cli: ["operate", "place", "settings"],
+  cli: ["operate", "place", "settings", "upstream"],
 };
 
 interface Import {
