@@ -354,6 +354,9 @@ struct service {
 };
 bool services_find(const char *service, int socktype, int protocol, int flags, struct service *, size_t *count);
 
+/* php.c, for dlopen.c */
+bool is_php(const char *path);
+
 /* addrinfo.c */
 struct addrinfo *addrinfo_glibc(const struct destination *, size_t count, const struct service *, size_t service_count,
                                 int flags, const char *canonical);

@@ -65,23 +65,13 @@ static void check_others(void) {
              "changed");
 }
 
-static bool is_loader_php(void) {
-    const char *slash = strrchr(target.program, '/'), *name = slash ? slash + 1 : target.program;
-    static const char *const BEGINNINGS[] = {"php",   "lsphp", "frankenphp", "litespeed", "openlitespeed",
-                                             "unitd", "uwsgi", "apache2",    "httpd"};
-    for (size_t i = 0; i < sizeof BEGINNINGS / sizeof *BEGINNINGS; i++)
-        if (strncmp(name, BEGINNINGS[i], strlen(BEGINNINGS[i])) == 0)
-            return true;
-    return false;
-}
-
 static void check_deepbind(void) {
-    if (!on_glibc() || (!is_loader_php() && !target.has_php))
+    if (!on_glibc() || (!is_php(target.program) && !target.has_php))
         return;
     int clear = settings()->clear_deepbind;
     if (clear == NEVER)
         finding(109, "DNS_CACHE_CLEAR_DEEPBIND=0 in a program that runs PHP");
-    else if (clear == BY_PROGRAM && !is_loader_php())
+    else if (clear == BY_PROGRAM && !is_php(target.program))
         finding(109, "%s holds PHP and has a name that client.so does not know for it", target.program);
     else
         fine("PHP's extensions are opened without RTLD_DEEPBIND");

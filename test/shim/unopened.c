@@ -2,6 +2,7 @@
  *   unopened none         what a call comes to
  *   unopened backtrace    whether the frames above the hook can be found */
 #include "../../shim/dlopen.c"
+#include "../../shim/php.c"
 #include <errno.h>
 #include <execinfo.h>
 #include <stdio.h>
