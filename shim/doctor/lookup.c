@@ -104,7 +104,9 @@ static void check_refused(const char *name, struct question *question, unsigned 
         return; /* found above, for every name */
     if (dots == 0 && here.resolver.has_loopback)
         finding(605, "%s has no dot, and this container's own nameserver may know it", name);
-    else if (dots == 0 && here.switches.local)
+    else if (dots == 0 && on_glibc() && variable("HOSTALIASES"))
+        finding(605, "%s has no dot, and HOSTALIASES is set", name);
+    else if (dots == 0 && on_glibc() && here.switches.local)
         finding(605, "%s has no dot, and a module of /etc/nsswitch.conf may know it", name);
     else if (dots == 0 && !asks_the_same(map, &here))
         finding(605, "%s has no dot, and the server may not ask whom this container asks", name);
@@ -129,6 +131,10 @@ void check_lookup(const char *name, bool has_server) {
     group("name");
     if (!known_facts()) {
         note("not looked up, for the container's files cannot be read");
+        return;
+    }
+    if (settings()->off) {
+        note("not looked up, for client.so is off");
         return;
     }
     if (!name_read(name, &question, &dots, &absolute)) {

@@ -191,23 +191,6 @@ describe.skipIf(missing)(`the doctor${missing ? ` (skipped: ${missing})` : ""} f
     expect(await place.findings(["--pid", String(pid)], [confined])).toMatchObject({ codes: ["NW-303"], code: 1 });
   });
 
-  it("that the server publishes no table (NW-401)", async () => {
-    await place.server({ DNS_CACHE_SHARED_TABLE: "off" });
-    expect(await lookAt()).toMatchObject({ codes: ["NW-401"], code: 0 });
-  });
-
-  it("that the table is of another layout than the doctor's, or none (NW-402, NW-403)", async () => {
-    const server = await place.server();
-    await box.run(["kill", "-KILL", String(server)]);
-    const table = join(place.directory, "cache.table");
-    const bytes = readFileSync(table);
-    bytes.writeUInt32LE(99, 8);
-    writeFileSync(table, bytes);
-    expect((await lookAt()).codes).toEqual(["NW-301", "NW-402"]);
-    writeFileSync(table, "nothing");
-    expect((await lookAt()).codes).toEqual(["NW-301", "NW-403"]);
-  });
-
   it("that the server asks others than the container (NW-407)", async () => {
     await place.server();
     await box.write("/etc/resolv.conf", "nameserver 192.0.2.201\n");
@@ -226,16 +209,6 @@ describe.skipIf(missing)(`the doctor${missing ? ` (skipped: ${missing})` : ""} f
     await place.server();
     await box.write("/etc/resolv.conf", "nameserver 127.0.0.53\n");
     expect(await lookAt()).toMatchObject({ codes: ["NW-501"], code: 0 });
-  });
-
-  it("that resolv.conf or nsswitch.conf is libc's matter (NW-502, NW-503)", async () => {
-    await place.server();
-    await box.write("/etc/resolv.conf", `${RESOLV_CONF}sortlist 192.0.2.0\n`);
-    expect(await lookAt()).toMatchObject({ codes: ["NW-502"], code: 1 });
-    await box.write("/etc/resolv.conf", RESOLV_CONF);
-    await box.write("/etc/nsswitch.conf", "hosts: files ldap dns\n");
-    expect(await lookAt()).toMatchObject({ codes: ["NW-503"], code: 1 });
-    await box.write("/etc/nsswitch.conf", "hosts: files dns\n");
   });
 
   it("that a name stands in /etc/hosts (NW-601)", async () => {

@@ -57,7 +57,7 @@ describe.skipIf(missing)(`the doctor${missing ? ` (skipped: ${missing})` : ""} f
 
   it("settings that are too long (NW-111, NW-206)", async () => {
     await place.server();
-    expect(await codesOf({ DNS_CACHE_BYPASS: "a.example,".repeat(500) })).toEqual(["NW-111"]);
+    expect(await codesOf({ DNS_CACHE_BYPASS: "a.example,".repeat(500) }, ["www.example"])).toEqual(["NW-111"]);
     expect(await codesOf({ DNS_CACHE_DIR: `/${"a".repeat(100)}` })).toEqual(["NW-206"]);
   });
 
@@ -93,6 +93,31 @@ describe.skipIf(missing)(`the doctor${missing ? ` (skipped: ${missing})` : ""} f
     expect(await codesOf()).toEqual(["NW-404"]);
   });
 
+  it("no table (NW-401), one of another layout than the doctor's (NW-402), and none that is one (NW-403)", async () => {
+    await place.server();
+    writeToTable(layout.HEADER_LAYOUT_VERSION, Buffer.from([99]));
+    expect(await codesOf()).toEqual(["NW-402"]);
+    writeToTable(layout.HEADER_MAGIC, Buffer.from([0]));
+    expect(await codesOf()).toEqual(["NW-403"]);
+    await box.run(["rm", join(place.directory, "cache.table")]);
+    expect(await codesOf()).toEqual(["NW-401"]);
+  });
+
+  it("that the server publishes no entries (NW-401)", async () => {
+    await place.server({ DNS_CACHE_SHARED_TABLE: "off" });
+    expect(await codesOf()).toEqual(["NW-401"]);
+  });
+
+  it("that resolv.conf or nsswitch.conf is libc's matter (NW-502, NW-503)", async () => {
+    await place.server();
+    await box.write("/etc/resolv.conf", `${RESOLV_CONF}sortlist 192.0.2.0\n`);
+    expect(await codesOf()).toEqual(["NW-502"]);
+    await box.write("/etc/resolv.conf", RESOLV_CONF);
+    await box.write("/etc/nsswitch.conf", "hosts: files ldap dns\n");
+    expect(await codesOf()).toEqual(["NW-503"]);
+    await box.write("/etc/nsswitch.conf", "hosts: files dns\n");
+  });
+
   it("a clock of its own (NW-405)", async ({ skip }) => {
     await place.server();
     const alone = ["unshare", "--time", "--monotonic", "1000000", "--fork"];
@@ -122,6 +147,8 @@ describe.skipIf(missing)(`the doctor${missing ? ` (skipped: ${missing})` : ""} f
     await place.server();
     await box.write("/etc/resolv.conf", `${RESOLV_CONF}search a..b\n`);
     expect(await codesOf({}, ["www"])).toEqual(["NW-506", "NW-605"]);
+    await box.write("/etc/resolv.conf", RESOLV_CONF);
+    expect(await codesOf({ HOSTALIASES: "/etc/aliases" }, ["db"])).toEqual(["NW-605"]);
     await box.write("/etc/resolv.conf", "nameserver 127.0.0.53\n");
     expect(await codesOf({}, ["db"])).toEqual(["NW-501", "NW-605"]);
   });
