@@ -3,8 +3,8 @@
 import fs from "node:fs";
 import path from "node:path";
 import { HEADER_BYTES, TYPE_A } from "../assembly/layout.ts";
-import { createCache } from "../src/table/cache.ts";
 import { nowMs } from "../src/clock.ts";
+import { createCache } from "../src/table/cache.ts";
 import { openTable, readHeader, write } from "../src/table/tablefile.ts";
 import { loadWasm } from "../src/table/wasm.ts";
 import { address, makeRecord } from "../test/support/records.ts";

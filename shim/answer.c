@@ -2,6 +2,7 @@
  * once, into our own copy, and the copy is what is judged; beyond that nothing is trusted: no length, no offset, no
  * text. */
 #include "lookup.h"
+#include <stdlib.h>
 #include <string.h>
 
 #define U64(low, high) ((uint64_t)(high) << 32 | (low))
@@ -157,4 +158,14 @@ size_t answer_read(const uint8_t *from, size_t available, uint8_t *record, const
     if (type == NW_TYPE_PTR && !are_names(answer->data, end, answer->count))
         return 0;
     return length;
+}
+
+void reply_begin(struct reply *reply) {
+    reply->large = NULL;
+    for (int i = 0; i < TYPES_MAX; i++)
+        reply->answers[i].outcome = NW_OUTCOME_EMPTY;
+}
+
+void reply_end(struct reply *reply) {
+    free(reply->large);
 }

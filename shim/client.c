@@ -276,13 +276,3 @@ void tell(uint8_t kind, uint8_t *frame, size_t length) {
     }
     guard_leave(guard);
 }
-
-void reply_begin(struct reply *reply) {
-    reply->large = NULL;
-    for (int i = 0; i < TYPES_MAX; i++)
-        reply->answers[i].outcome = NW_OUTCOME_EMPTY;
-}
-
-void reply_end(struct reply *reply) {
-    free(reply->large);
-}

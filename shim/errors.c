@@ -53,3 +53,11 @@ void errors_behind_addrinfo(int error, int family, int flags, const struct reply
     errno = h_error == TRY_AGAIN ? EAGAIN : 0;
     h_errno = h_error;
 }
+
+/* For a hook that stands in front of nothing. */
+void no_libc(void) {
+    if (!libc_is_whole())
+        return;
+    errno = ENOSYS;
+    h_errno = NO_RECOVERY;
+}

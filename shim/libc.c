@@ -17,11 +17,3 @@ bool libc_is_there(void) {
             return false;
     return true;
 }
-
-/* For a hook that stands in front of nothing. */
-void no_libc(void) {
-    if (!libc_is_whole())
-        return;
-    errno = ENOSYS;
-    h_errno = NO_RECOVERY;
-}

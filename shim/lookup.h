@@ -1,12 +1,12 @@
 /* The map of this folder. A call comes in at getaddrinfo.c or gethostbyname.c; eligible.c decides whether the cache may
  * answer it, as the container's own files (view.c), the user (settings.c) and the servers that are asked (servers.c)
  * have it; search.c goes through the names
- * of its search list; table.c looks into the published table (map.c), else client.c asks the server; answer.c reads the
- * record; order.c sorts as this libc sorts, by what routes.c keeps; addrinfo.c and hostent.c give the result this
- * libc's shape, errors.c leaves in errno and h_errno what it would. Whatever is not ours or goes wrong is handed to the
- * real function (real.c). The name of an address is wanted at gethostbyaddr.c and getnameinfo.c; reverse.c does for
- * them what eligible.c does for names, and asks.
- * dlopen.c stands apart: it keeps PHP's extensions from going past all of this. */
+ * of its search list (candidate.c); table.c looks into the published table (map.c), else client.c asks the server;
+ * answer.c reads the record; order.c sorts as this libc sorts, by what routes.c keeps; addrinfo.c and hostent.c give
+ * the result this libc's shape, errors.c leaves in errno and h_errno what it would. Whatever is not ours or goes wrong
+ * is handed to the real function (real.c). The name of an address is wanted at gethostbyaddr.c and getnameinfo.c;
+ * reverse.c does for them what eligible.c does for names, and asks. start.c makes all of that ready. dlopen.c stands
+ * apart: it keeps PHP's extensions from going past all of this. */
 #ifndef NAMEWELL_LOOKUP_H
 #define NAMEWELL_LOOKUP_H
 
@@ -39,7 +39,6 @@ enum libc { LIBC_UNKNOWN, LIBC_NONE, LIBC_GLIBC, LIBC_MUSL, LIBC_MUSL_WITH_NO_DA
 extern _Atomic int libc_found;
 enum libc libc_find(void);
 bool libc_is_there(void);
-void no_libc(void);
 static inline enum libc which_libc(void) {
     int found = atomic_load_explicit(&libc_found, memory_order_relaxed);
     return found ? (enum libc)found : libc_find();
@@ -112,6 +111,7 @@ void errors_behind_name(int error, const int *h_error);
 void errors_behind_static_name(int h_error);
 void errors_behind_address(int error, int outcome);
 void errors_behind_addrinfo(int error, int family, int flags, const struct reply *);
+void no_libc(void);
 
 /* clock.c; time 0: nobody can tell it, and then nothing that has an end is given out */
 uint64_t now_ms(void);
@@ -286,11 +286,16 @@ struct reply {
     _Alignas(8) uint8_t small[SMALL_REPLY_BYTES];
 };
 
+void reply_begin(struct reply *);
+void reply_end(struct reply *);
+
+/* candidate.c */
+bool candidate(struct question *, unsigned index);
+
 /* table.c */
 bool table_find(const struct question *, uint8_t families, struct reply *);
 
 /* search.c */
-bool candidate(struct question *, unsigned index);
 bool is_failure_final(const struct question *, const struct reply *);
 bool find(struct question *, uint8_t families, struct reply *);
 
@@ -300,8 +305,6 @@ void usage_note(const uint8_t *epoch, uint32_t slot, uint16_t nonce, bool is_due
 /* client.c */
 bool ask(struct question *, uint8_t families, struct reply *);
 void tell(uint8_t kind, uint8_t *frame, size_t length);
-void reply_begin(struct reply *);
-void reply_end(struct reply *);
 
 /* interfaces.c */
 struct interface_address {
@@ -336,6 +339,8 @@ void take_addresses(const struct answer *, size_t count, uint32_t rotation, bool
 void order(struct destination *, size_t count, const struct interfaces *known, uint64_t now_ms);
 void learn_glibc(struct destination *, const struct interfaces *, int *fd);
 void learn_musl(struct destination *);
+
+/* source.c */
 bool source_of(const struct destination *, uint8_t source[16], int *fd);
 unsigned common_bits(const uint8_t *, const uint8_t *, unsigned bytes);
 

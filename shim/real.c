@@ -9,20 +9,12 @@
 
 extern const char *gnu_get_libc_version(void);
 
-static const struct {
-    const char *name;
-    void *hook;
-} FUNCTIONS[REAL_COUNT] = {
-    [REAL_GETADDRINFO] = {"getaddrinfo", (void *)getaddrinfo},
-    [REAL_FREEADDRINFO] = {"freeaddrinfo", (void *)freeaddrinfo},
-    [REAL_GETHOSTBYNAME] = {"gethostbyname", (void *)gethostbyname},
-    [REAL_GETHOSTBYNAME2] = {"gethostbyname2", (void *)gethostbyname2},
-    [REAL_GETHOSTBYNAME_R] = {"gethostbyname_r", (void *)gethostbyname_r},
-    [REAL_GETHOSTBYNAME2_R] = {"gethostbyname2_r", (void *)gethostbyname2_r},
-    [REAL_GETHOSTBYADDR] = {"gethostbyaddr", (void *)gethostbyaddr},
-    [REAL_GETHOSTBYADDR_R] = {"gethostbyaddr_r", (void *)gethostbyaddr_r},
-    [REAL_GETNAMEINFO] = {"getnameinfo", (void *)getnameinfo},
-    [REAL_DLOPEN] = {"dlopen", (void *)dlopen},
+static const char *const NAMES[REAL_COUNT] = {
+    [REAL_GETADDRINFO] = "getaddrinfo",         [REAL_FREEADDRINFO] = "freeaddrinfo",
+    [REAL_GETHOSTBYNAME] = "gethostbyname",     [REAL_GETHOSTBYNAME2] = "gethostbyname2",
+    [REAL_GETHOSTBYNAME_R] = "gethostbyname_r", [REAL_GETHOSTBYNAME2_R] = "gethostbyname2_r",
+    [REAL_GETHOSTBYADDR] = "gethostbyaddr",     [REAL_GETHOSTBYADDR_R] = "gethostbyaddr_r",
+    [REAL_GETNAMEINFO] = "getnameinfo",         [REAL_DLOPEN] = "dlopen",
 };
 
 struct table {
@@ -114,24 +106,31 @@ struct search {
 static int search_object(struct dl_phdr_info *info, size_t size, void *argument) {
     (void)size;
     struct search *search = argument;
-    if (holds(info, (uintptr_t)FUNCTIONS))
+    if (holds(info, (uintptr_t)NAMES))
         search->passed_ourselves = true;
     else if (search->passed_ourselves)
         search->found = find_in_object(info, search->name);
     return search->found != NULL;
 }
 
-static void *find_next(const char *name, void *hook) {
+extern const char __ehdr_start[], _end[]; /* by the linker, around all that is ours */
+
+/* The loader may take us for the next after ourselves: where another library's dlsym asks for us, say. */
+static bool is_own(const void *function) {
+    return (uintptr_t)function >= (uintptr_t)__ehdr_start && (uintptr_t)function < (uintptr_t)_end;
+}
+
+static void *find_next(const char *name) {
 #ifndef NAMEWELL_WITHOUT_DLSYM /* a test build, to prove the other way */
     void *next = dlsym ? dlsym(RTLD_NEXT, name) : NULL;
-    if (next && next != hook)
+    if (next && !is_own(next))
         return next;
 #endif
     if (!libc_is_whole())
         return NULL;
     struct search search = {.name = name};
     dl_iterate_phdr(search_object, &search);
-    return search.found && search.found != hook ? search.found : in_libc(name); /* behind us, or before: opened late */
+    return search.found && !is_own(search.found) ? search.found : in_libc(name); /* behind us, or before: opened late */
 }
 
 /* NULL when this process has no such function. */
@@ -139,7 +138,7 @@ void *real(enum real function) {
     static void *_Atomic found[REAL_COUNT];
     void *address = atomic_load_explicit(&found[function], memory_order_acquire);
     if (!address) {
-        address = find_next(FUNCTIONS[function].name, FUNCTIONS[function].hook);
+        address = find_next(NAMES[function]);
         atomic_store_explicit(&found[function], address, memory_order_release);
     }
     return address;
@@ -212,7 +211,7 @@ struct gap {
 static int search_gap(struct dl_phdr_info *info, size_t size, void *argument) {
     (void)size;
     struct gap *gap = argument;
-    if (holds(info, (uintptr_t)FUNCTIONS)) {
+    if (holds(info, (uintptr_t)NAMES)) {
         gap->passed_ourselves = true;
         return 0;
     }
@@ -221,7 +220,7 @@ static int search_gap(struct dl_phdr_info *info, size_t size, void *argument) {
     if (find_in_object(info, "getauxval"))
         return 1;
     for (enum real function = 0; function < REAL_COUNT; function++)
-        if (function != REAL_DLOPEN && find_in_object(info, FUNCTIONS[function].name))
+        if (function != REAL_DLOPEN && find_in_object(info, NAMES[function]))
             gap->is_filled = true;
     return gap->is_filled;
 }
@@ -239,19 +238,4 @@ bool libc_is_next(void) {
         atomic_store_explicit(&known, which, memory_order_relaxed);
     }
     return which == IS_NEXT;
-}
-
-/* Done while the process has one thread. Later the loader's locks may be held: by a thread that loads a library whose
- * constructor waits for our lookup, or, in a forked child, by a thread that is no more. Where no constructor runs (Go's
- * own linking on musl), the first lookup does it all the same. */
-__attribute__((constructor)) static void find_all(int count, char **arguments, char **environment) {
-    (void)count, (void)arguments;
-    if (!libc_is_whole())
-        return;
-    for (enum real function = 0; function < REAL_COUNT; function++)
-        real(function);
-    libc_is_next();
-    clock_find();
-    own_socket();
-    settings_begin(environment);
 }

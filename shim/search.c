@@ -2,28 +2,6 @@
  * for a temporary reason is never passed over here: what a later one gives may be another service's, so it is for libc
  * to go on or not. */
 #include "lookup.h"
-#include <string.h>
-
-/* Makes the question's name that of its n-th candidate. False: resolv.conf has changed meanwhile, or a name would be
- * too long, which each libc treats in its own way. */
-bool candidate(struct question *question, unsigned index) {
-    if (question->candidate == index)
-        return true;
-    size_t length = question->asked_length;
-    if (index != question->as_is) {
-        size_t room = NW_NAME_BYTES_MAX - length; /* for the dot as well */
-        char *end = question->spelled + length;
-        size_t domain = room ? view_domain(question->view, index - (question->as_is == 0), end + 1, room - 1) : 0;
-        if (domain == 0)
-            return false;
-        *end = '.';
-        length += 1 + domain;
-    }
-    question->spelled[length] = '\0';
-    name_fold(question, question->asked_length, length);
-    question->candidate = (uint8_t)index;
-    return true;
-}
 
 /* Does libc's search end with this candidate? An alias of a name without addresses counts as found. */
 static bool is_final(uint8_t families, const struct reply *reply) {
