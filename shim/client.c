@@ -199,11 +199,13 @@ static bool read_answer(struct question *question, uint8_t families, size_t leng
             continue;
         struct answer *answer = &reply->answers[i];
         size_t record = answer_read(frame + at, length - at, frame + at, &question->length, TYPES[i], answer);
-        if (record == 0 || answer->outcome == NW_OUTCOME_UNFIT)
-            return false;
+        if (record == 0)
+            return because(question, WHY_NO_ANSWER);
+        if (answer->outcome == NW_OUTCOME_UNFIT)
+            return because(question, WHY_UNFIT);
         at += record;
     }
-    return at == length;
+    return at == length || because(question, WHY_NO_ANSWER);
 }
 
 /* To a server that hung: one that is well again answers a hello at once, however long a question may take it. */
@@ -220,11 +222,14 @@ static bool is_not_permitted(uint64_t now) {
 
 /* How long this call may wait for a sign of life; 0: not at all. The table's heartbeat, where there is one, tells a
  * server that is gone or hangs before it is asked, and one that is well again before the next probe. */
-static int patience_ms(uint64_t now) {
+static int patience_ms(struct question *question, uint64_t now) {
     uint64_t heartbeat_ms = 0;
     enum server server = map_server(&heartbeat_ms);
-    if (server == SERVER_GONE || is_not_permitted(now))
+    if (server == SERVER_GONE || is_not_permitted(now)) {
+        because(question, server == SERVER_GONE ? WHY_NO_SERVER : WHY_NO_SOCKET);
         return 0;
+    }
+    because(question, WHY_HANGS); /* if so it is */
     uint64_t probe = atomic_load_explicit(&next_probe_ms, memory_order_acquire);
     if (probe == 0)
         return NW_SILENCE_MS;
@@ -240,10 +245,13 @@ static int patience_ms(uint64_t now) {
 OWN_FRAME static bool exchange_frames(struct question *question, uint8_t families, struct reply *reply) {
     reply_begin(reply);
     uint64_t now = now_ms();
-    int patience = patience_ms(now);
+    int patience = patience_ms(question, now);
     struct exchange exchange = {.deadline_ms = now + (uint64_t)patience, .last_ms = now + EXCHANGE_MS_MAX};
-    if (patience == 0 || !connect_socket(&exchange, settings()->socket_path, patience))
+    if (patience == 0)
         return false;
+    if (!connect_socket(&exchange, settings()->socket_path, patience))
+        return because(question, WHY_NO_SOCKET);
+    question->why = WHY_SOCKET;
     bool greeted = patience != PROBE_PATIENCE_MS || greet(&exchange);
     size_t length =
         greeted && send_question(exchange.fd, question, families, reply) ? receive_answer(&exchange, reply) : 0;
@@ -252,7 +260,7 @@ OWN_FRAME static bool exchange_frames(struct question *question, uint8_t familie
         leave_alone(PROBE_EVERY_MS);
     else if (exchange.heard)
         atomic_store_explicit(&next_probe_ms, 0, memory_order_relaxed);
-    return length > 0 && read_answer(question, families, length, reply);
+    return length > 0 ? read_answer(question, families, length, reply) : because(question, WHY_NO_ANSWER);
 }
 
 /* True: the reply holds a sound answer for each family. In either case the reply has to be ended. */

@@ -142,25 +142,37 @@ bool eligible(const char *name, struct question *question) {
     unsigned dots;
     bool absolute;
     struct facts facts;
-    if (!user || user->off || !name || !name_read(name, question, &dots, &absolute) || is_local_name(question, dots))
-        return false;
+    if (!user || user->off)
+        return because(question, user ? user->off_why : WHY_BAD_SETTINGS);
+    if (!name || !name_read(name, question, &dots, &absolute))
+        return because(question, WHY_NAME);
+    if (is_local_name(question, dots))
+        return because(question, WHY_LOCAL);
     question->now = tick_ms();
-    if (!view_look(key_hash(&question->length), question->now, &facts) || facts.named_here ||
-        facts.resolver.changes_answers || !plan_search(question, dots, absolute, &facts))
-        return false;
+    if (!view_look(key_hash(&question->length), question->now, &facts))
+        return because(question, WHY_FILES);
+    if (facts.named_here)
+        return because(question, WHY_HOSTS);
+    if (facts.resolver.changes_answers || !plan_search(question, dots, absolute, &facts))
+        return because(question, WHY_OPTIONS);
     question->own_order = false;
     if (on_glibc()) {
-        if (!facts.switches.plain || (facts.switches.local && dots == 0) || (dots == 0 && variable("HOSTALIASES")) ||
-            resolver_changed(&facts.resolver, question))
-            return false;
+        if (!facts.switches.plain || (facts.switches.local && dots == 0))
+            return because(question, WHY_NSSWITCH);
+        if (dots == 0 && variable("HOSTALIASES"))
+            return because(question, WHY_ALIASES);
+        if (resolver_changed(&facts.resolver, question))
+            return because(question, WHY_OWN_RESOLVER);
         question->own_order = facts.switches.own_order;
     }
-    if ((dots == 0 && facts.resolver.has_loopback) || any_is_bypassed(question, user->bypass))
-        return false;
+    if (dots == 0 && facts.resolver.has_loopback)
+        return because(question, WHY_LOOPBACK);
+    if (any_is_bypassed(question, user->bypass))
+        return because(question, WHY_BYPASS);
     question->map = map_find(question->now);
     bool is_same = asks_the_same(question->map, &facts);
     if (dots == 0 && !is_same)
-        return false; /* the container's own server may know its neighbours by such names */
+        return because(question, WHY_OTHER_SERVERS); /* which may know the container's neighbours by such names */
     question->no_aaaa = facts.resolver.no_aaaa;
     question->failure_is_final = is_same && !(on_glibc() && facts.switches.others_last);
     question->negative_is_final &= question->failure_is_final;

@@ -163,6 +163,7 @@ OWN_FRAME static int resolve(struct question *question, struct request *request,
                              struct addrinfo **result) {
     struct service services[SERVICES_MAX];
     size_t service_count;
+    because(question, WHY_HINTS); /* if so it is */
     if (request->flags & IDN_FLAGS && has_punycode(question, NULL))
         return TO_LIBC;
     if (!configure(request))
@@ -177,20 +178,30 @@ OWN_FRAME static int resolve(struct question *question, struct request *request,
         return TO_LIBC;
     if (question->no_aaaa)
         families = NW_FAMILY_A;
+    question->why = WHY_TABLE;
     struct reply reply;
-    int error;
-    if (!find(question, families, &reply))
-        error = TO_LIBC;
-    else if (!succeeds(&reply))
-        error = failure_of(question, &reply);
-    else if (!is_of_both_searches(question, request, &reply))
-        error = TO_LIBC;
-    else
-        error = build(question, request, &reply, services, service_count, result);
+    int error = TO_LIBC;
+    if (find(question, families, &reply)) {
+        bool is_found = succeeds(&reply);
+        if (!is_found)
+            error = failure_of(question, &reply);
+        else if (is_of_both_searches(question, request, &reply))
+            error = build(question, request, &reply, services, service_count, result);
+        if (error == TO_LIBC)
+            because(question, is_found ? WHY_FORM : WHY_MAY_KNOW_MORE);
+    }
     reply_end(&reply);
     if (error != TO_LIBC && error != EAI_MEMORY)
         errors_behind_addrinfo(error, request->family, request->flags, &reply);
     return error;
+}
+
+static const char *told(int error) {
+    return error == TO_LIBC      ? NULL
+           : error == 0          ? "found"
+           : error == EAI_AGAIN  ? "failed for now"
+           : error == EAI_MEMORY ? "no memory"
+                                 : "no such name";
 }
 
 static int from_cache(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **result) {
@@ -200,10 +211,15 @@ static int from_cache(const char *node, const char *service, const struct addrin
     struct question question;
     struct request request;
     int error = TO_LIBC;
-    if (node && understand(hints, &request) && eligible(node, &question)) {
+    uint64_t began_ns = is_explained() ? explain_begin(&question) : 0;
+    if (!node || !understand(hints, &request)) {
+        because(&question, WHY_HINTS);
+    } else if (eligible(node, &question)) {
         error = resolve(&question, &request, service, result);
         interfaces_end(&request.interfaces);
     }
+    if (is_explained())
+        explain("getaddrinfo", node, question.why, told(error), began_ns);
     if (error == TO_LIBC)
         errno = errno_before;
     return error;

@@ -61,15 +61,24 @@ OWN_FRAME static int resolve(struct question *question, int family, const struct
     struct reply reply;
     const struct answer *answer = family == AF_INET ? &reply.a : &reply.aaaa;
     uint8_t families = family == AF_INET ? NW_FAMILY_A : NW_FAMILY_AAAA;
-    int error;
-    if (!find(question, families, &reply))
-        error = TO_LIBC;
-    else if (answer->outcome != NW_OUTCOME_DATA)
-        error = failure_of(question, &reply, answer, h_error);
-    else
-        error = build(question, answer, place, found, h_error);
+    int error = TO_LIBC;
+    if (find(question, families, &reply)) {
+        bool is_found = answer->outcome == NW_OUTCOME_DATA;
+        error =
+            is_found ? build(question, answer, place, found, h_error) : failure_of(question, &reply, answer, h_error);
+        if (error == TO_LIBC)
+            because(question, is_found ? WHY_FORM : WHY_MAY_KNOW_MORE);
+    }
     reply_end(&reply);
     return error;
+}
+
+static const char *told(int error, const struct hostent *found, const int *h_error) {
+    return error == TO_LIBC        ? NULL
+           : found                 ? "found"
+           : error == ERANGE       ? "found, and the buffer is too small"
+           : *h_error == TRY_AGAIN ? "failed for now"
+                                   : "no such name";
 }
 
 static int from_cache(const char *name, int family, const struct place *place, struct hostent **found, int *h_error) {
@@ -79,9 +88,17 @@ static int from_cache(const char *name, int family, const struct place *place, s
     int errno_before = errno;
     struct question question;
     int error = TO_LIBC;
-    if ((family == AF_INET || family == AF_INET6) && eligible(name, &question) &&
-        !(family == AF_INET6 && question.no_aaaa))
-        error = resolve(&question, family, place, found, h_error);
+    uint64_t began_ns = is_explained() ? explain_begin(&question) : 0;
+    if (family != AF_INET && family != AF_INET6)
+        because(&question, WHY_HINTS);
+    else if (eligible(name, &question)) {
+        if (family == AF_INET6 && question.no_aaaa)
+            because(&question, WHY_OPTIONS);
+        else
+            error = resolve(&question, family, place, found, h_error);
+    }
+    if (is_explained())
+        explain("gethostbyname", name, question.why, told(error, *found, h_error), began_ns);
     errno = errno_before;
     if (error != TO_LIBC)
         errors_behind_name(error, h_error);

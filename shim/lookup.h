@@ -1,12 +1,12 @@
 /* The map of this folder. A call comes in at getaddrinfo.c or gethostbyname.c; eligible.c decides whether the cache may
  * answer it, as the container's own files (view.c), the user (settings.c) and the servers that are asked (servers.c)
- * have it; search.c goes through the names
- * of its search list (candidate.c); table.c looks into the published table (map.c), else client.c asks the server;
- * answer.c reads the record; order.c sorts as this libc sorts, by what routes.c keeps; addrinfo.c and hostent.c give
- * the result this libc's shape, errors.c leaves in errno and h_errno what it would. Whatever is not ours or goes wrong
- * is handed to the real function (real.c). The name of an address is wanted at gethostbyaddr.c and getnameinfo.c;
- * reverse.c does for them what eligible.c does for names, and asks. start.c makes all of that ready. dlopen.c stands
- * apart: it keeps PHP's extensions from going past all of this. */
+ * have it; search.c goes through the names of its search list (candidate.c); table.c looks into the published table
+ * (map.c), else client.c asks the server; answer.c reads the record; order.c sorts as this libc sorts, by what routes.c
+ * keeps; addrinfo.c and hostent.c give the result this libc's shape, errors.c leaves in errno and h_errno what it
+ * would. Whatever is not ours or goes wrong is handed to the real function (real.c). The name of an address is wanted
+ * at gethostbyaddr.c and getnameinfo.c; reverse.c does for them what eligible.c does for names, and asks. start.c makes
+ * all of that ready, and explain.c says what became of a call, on request. dlopen.c stands apart: it keeps PHP's
+ * extensions from going past all of this. */
 #ifndef NAMEWELL_LOOKUP_H
 #define NAMEWELL_LOOKUP_H
 
@@ -67,6 +67,9 @@ bool take(_Atomic uint64_t *writing_since, uint64_t now);
 #define SOCKET_PATH_BYTES 108
 struct settings {
     bool off;
+    bool explain;
+    uint8_t off_why;                                   /* enum why */
+    uint64_t stderr_device, stderr_inode;              /* as it was at the start */
     enum { BY_PROGRAM, ALWAYS, NEVER } clear_deepbind; /* dlopen.c */
     char socket_path[SOCKET_PATH_BYTES];
     char table_path[SOCKET_PATH_BYTES + 3];
@@ -96,6 +99,9 @@ void *real(enum real function);
 bool glibc_since(int minor);
 bool libc_is_next(void);
 void *in_libc(const char *name);
+
+/* descriptor.c */
+bool descriptor_identify(int fd, uint64_t *device, uint64_t *inode, bool *is_socket);
 
 /* guard.c: errno and cancellation, put back as they were. Around whatever may make a system call; a hit makes none. */
 struct guard {
@@ -223,6 +229,42 @@ enum server map_server(uint64_t *heartbeat_ms);
 /* servers.c */
 bool asks_the_same(const struct map *, const struct facts *);
 
+/* explain.c: where an answer comes from, or why it is libc's */
+enum why {
+    WHY_TABLE,
+    WHY_SOCKET,
+    WHY_OFF,
+    WHY_OTHER_PRELOAD,
+    WHY_BAD_SETTINGS,
+    WHY_HINTS,
+    WHY_NAME,
+    WHY_LOCAL,
+    WHY_FILES,
+    WHY_HOSTS,
+    WHY_OPTIONS,
+    WHY_NSSWITCH,
+    WHY_ALIASES,
+    WHY_OWN_RESOLVER,
+    WHY_LOOPBACK,
+    WHY_BYPASS,
+    WHY_OTHER_SERVERS,
+    WHY_NO_SERVER,
+    WHY_HANGS,
+    WHY_NO_SOCKET,
+    WHY_NO_ANSWER,
+    WHY_UNFIT,
+    WHY_MAY_KNOW_MORE,
+    WHY_FORM,
+    WHY_COUNT
+};
+extern _Atomic bool explains;
+static inline bool is_explained(void) {
+    return __builtin_expect(atomic_load_explicit(&explains, memory_order_relaxed), false);
+}
+struct question;
+uint64_t explain_begin(struct question *);
+void explain(const char *call, const char *name, enum why, const char *answer, uint64_t began_ns);
+
 /* eligible.c */
 struct question {
     const char *asked;      /* as the application wrote it, final dot and all */
@@ -230,6 +272,7 @@ struct question {
     bool failure_is_final;
     bool own_order;                      /* by gai.conf */
     bool no_aaaa;                        /* by resolv.conf: IPv6 addresses are not to be looked up */
+    uint8_t why;                         /* enum why; tells something where the call is libc's, or is explained */
     uint8_t asked_length;                /* without the final dot */
     uint8_t candidate_count;             /* 1 at least */
     uint8_t as_is;                       /* which of the candidates the name itself is: the first or the last */
@@ -242,6 +285,10 @@ struct question {
     _Alignas(16) uint8_t length;
     char name[KEY_BYTES - 1];
 };
+static inline bool because(struct question *question, enum why why) {
+    question->why = (uint8_t)why;
+    return false;
+}
 bool eligible(const char *name, struct question *);
 bool is_bypassed(const struct question *, const char *list);
 bool resolver_changed(const struct resolver *file, const struct question *);

@@ -68,29 +68,36 @@ bool eligible_address(int family, const uint8_t *address, struct question *quest
     struct facts facts;
     if (!v4 && is_mapped(address)) /* both libcs ask for it as IPv4 */
         address += 12, v4 = true;
-    if (!user || user->off || (v4 ? is_local_v4(address) : is_local_v6(address)))
-        return false;
+    if (!user || user->off)
+        return because(question, user ? user->off_why : WHY_BAD_SETTINGS);
+    if (v4 ? is_local_v4(address) : is_local_v6(address))
+        return because(question, WHY_LOCAL);
     write_question(address, v4, question);
     if (user->bypass[0] && is_bypassed(question, user->bypass))
-        return false;
+        return because(question, WHY_BYPASS);
     question->now = tick_ms();
     if (v4)
         map_v4(address, key);
     else
         memcpy(key, address, sizeof key);
-    if (!view_look(address_hash(key), question->now, &facts) || facts.named_here || facts.resolver.changes_answers)
-        return false;
+    if (!view_look(address_hash(key), question->now, &facts))
+        return because(question, WHY_FILES);
+    if (facts.named_here)
+        return because(question, WHY_HOSTS);
+    if (facts.resolver.changes_answers)
+        return because(question, WHY_OPTIONS);
     question->view = facts.view;
-    if (on_glibc() &&
-        (!facts.switches.plain || facts.switches.local_addresses || resolver_changed(&facts.resolver, question)))
-        return false;
+    if (on_glibc() && (!facts.switches.plain || facts.switches.local_addresses))
+        return because(question, WHY_NSSWITCH);
+    if (on_glibc() && resolver_changed(&facts.resolver, question))
+        return because(question, WHY_OWN_RESOLVER);
     bool is_of_here = is_private(address, v4);
     if (is_of_here && facts.resolver.has_loopback)
-        return false;
+        return because(question, WHY_LOOPBACK);
     question->map = map_find(question->now);
     bool is_same = asks_the_same(question->map, &facts);
     if (is_of_here && !is_same)
-        return false; /* the container's own server may know its neighbours by such addresses */
+        return because(question, WHY_OTHER_SERVERS); /* which may know the container's neighbours by such addresses */
     question->own_order = question->no_aaaa = false;
     question->negative_is_final = question->failure_is_final = is_same && !(on_glibc() && facts.switches.others_last);
     return true;
@@ -119,16 +126,30 @@ static int judge(struct question *question, const struct answer *answer) {
 
 OWN_FRAME static int resolve(struct question *question) {
     struct reply reply;
-    int outcome = find(question, NW_FAMILY_PTR, &reply) ? judge(question, &reply.ptr) : TO_LIBC;
+    bool is_found = find(question, NW_FAMILY_PTR, &reply);
+    int outcome = is_found ? judge(question, &reply.ptr) : TO_LIBC;
+    if (is_found && outcome == TO_LIBC)
+        because(question, reply.ptr.outcome == NW_OUTCOME_DATA ? WHY_FORM : WHY_MAY_KNOW_MORE);
     reply_end(&reply);
     return outcome;
+}
+
+static const char *told(int outcome) {
+    return outcome == TO_LIBC                ? NULL
+           : outcome == NW_OUTCOME_DATA      ? "found"
+           : outcome == NW_OUTCOME_TEMPORARY ? "failed for now"
+                                             : "no such name";
 }
 
 /* The outcome, or TO_LIBC; errno as it was. With data `spelled` holds the name: the question needs it no more, and the
  * stack has no room for another. */
 int name_find(int family, const uint8_t *address, struct question *question) {
     int errno_before = errno;
+    uint64_t began_ns = is_explained() ? explain_begin(question) : 0;
+    question->name[0] = '\0';
     int outcome = eligible_address(family, address, question) ? resolve(question) : TO_LIBC;
+    if (is_explained())
+        explain("name of", question->name, question->why, told(outcome), began_ns);
     errno = errno_before;
     return outcome;
 }

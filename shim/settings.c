@@ -1,6 +1,7 @@
-/* The client's settings: DNS_CACHE_OFF=1, DNS_CACHE_DIR, DNS_CACHE_BYPASS, DNS_CACHE_CLEAR_DEEPBIND. As they stood when
- * the process was started, since daemons empty their environment before their first lookup (php-fpm's workers, nginx,
- * sshd); where no constructor runs, as they stand at the first lookup or dlopen with RTLD_DEEPBIND. */
+/* The client's settings: DNS_CACHE_OFF=1, DNS_CACHE_DIR, DNS_CACHE_BYPASS, DNS_CACHE_CLEAR_DEEPBIND,
+ * DNS_CACHE_EXPLAIN=1. As they stood when the process was started, since daemons empty their environment before their
+ * first lookup (php-fpm's workers, nginx, sshd); where no constructor runs, as they stand at the first lookup or dlopen
+ * with RTLD_DEEPBIND. */
 #include "lookup.h"
 #include <link.h>
 #include <stdatomic.h>
@@ -67,12 +68,20 @@ const char *own_socket(void) {
 void settings_read(struct settings *into, const char *(*get)(const char *), bool secure) {
     memset(into, 0, sizeof *into);
     const char *off = get("DNS_CACHE_OFF"), *bypass = get("DNS_CACHE_BYPASS"), *directory = get("DNS_CACHE_DIR");
+    const char *explained = get("DNS_CACHE_EXPLAIN");
+    bool is_socket;
+    into->off_why = WHY_OFF;
+    if (!secure && explained && strcmp(explained, "1") == 0)
+        into->explain = descriptor_identify(STDERR_FILENO, &into->stderr_device, &into->stderr_inode, &is_socket);
     if (secure || (off && strcmp(off, "1") == 0)) {
         into->off = true;
         return;
     }
-    if (!libc_is_next())
+    into->off_why = WHY_BAD_SETTINGS;
+    if (!libc_is_next()) {
         into->off = true;
+        into->off_why = WHY_OTHER_PRELOAD;
+    }
     const char *clear = get("DNS_CACHE_CLEAR_DEEPBIND");
     if (clear && (strcmp(clear, "0") == 0 || strcmp(clear, "1") == 0))
         into->clear_deepbind = clear[0] == '1' ? ALWAYS : NEVER;
@@ -102,6 +111,7 @@ void settings_read(struct settings *into, const char *(*get)(const char *), bool
 #define PLACES 3
 static struct settings places[PLACES];
 static const struct settings *_Atomic the_settings;
+_Atomic bool explains;
 
 /* False where all are taken, which a process comes to only by throwing its readers out with siglongjmp. */
 static bool read_into_free_place(const char *(*get)(const char *)) {
@@ -113,7 +123,8 @@ static bool read_into_free_place(const char *(*get)(const char *)) {
     }
     const struct settings *none = NULL;
     settings_read(&places[place], get, getauxval(AT_SECURE) != 0);
-    atomic_compare_exchange_strong(&the_settings, &none, &places[place]);
+    if (atomic_compare_exchange_strong(&the_settings, &none, &places[place]))
+        atomic_store_explicit(&explains, places[place].explain, memory_order_relaxed);
     return true;
 }
 

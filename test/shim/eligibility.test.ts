@@ -365,8 +365,11 @@ describe("a set-uid program", () => {
     const directory = mkdtempSync(join(tmpdir(), "namewell-secure-"));
     const { spawnSync } = await import("node:child_process");
     const run = (secure: string) =>
-      spawnSync(program, ["secure", secure], { encoding: "utf8", env: { DNS_CACHE_DIR: directory } }).stdout;
-    expect(run("0")).toBe(`on, ${directory}/dns.sock\n`);
+      spawnSync(program, ["secure", secure], {
+        encoding: "utf8",
+        env: { DNS_CACHE_DIR: directory, DNS_CACHE_EXPLAIN: "1" },
+      }).stdout;
+    expect(run("0")).toBe(`on, ${directory}/dns.sock, explained\n`);
     expect(run("1")).toBe("off, \n");
     rmSync(directory, { recursive: true });
   });
