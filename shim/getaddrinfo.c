@@ -159,26 +159,29 @@ OWN_FRAME static int build(const struct question *question, const struct request
     return 0;
 }
 
+static int to_libc(struct question *question, enum why why) {
+    because(question, why);
+    return TO_LIBC;
+}
+
 OWN_FRAME static int resolve(struct question *question, struct request *request, const char *service,
                              struct addrinfo **result) {
     struct service services[SERVICES_MAX];
     size_t service_count;
-    because(question, WHY_HINTS); /* if so it is */
     if (request->flags & IDN_FLAGS && has_punycode(question, NULL))
-        return TO_LIBC;
+        return to_libc(question, WHY_HINTS);
     if (!configure(request))
-        return TO_LIBC; /* libc says it, at once, without looking up anything */
+        return to_libc(question, WHY_HINTS); /* libc says it, at once, without looking up anything */
     request->mapped = request->family == AF_INET6 && request->flags & AI_V4MAPPED;
     if (!services_find(service, request->socktype, request->protocol, request->flags, services, &service_count))
-        return TO_LIBC;
+        return to_libc(question, WHY_HINTS);
     uint8_t families = request->family == AF_INET                        ? NW_FAMILY_A
                        : request->family == AF_INET6 && !request->mapped ? NW_FAMILY_AAAA
                                                                          : NW_FAMILY_A | NW_FAMILY_AAAA;
     if (question->no_aaaa && request->family == AF_INET6)
-        return TO_LIBC;
+        return to_libc(question, WHY_OPTIONS);
     if (question->no_aaaa)
         families = NW_FAMILY_A;
-    question->why = WHY_TABLE;
     struct reply reply;
     int error = TO_LIBC;
     if (find(question, families, &reply)) {
