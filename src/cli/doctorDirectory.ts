@@ -64,11 +64,13 @@ function checkVolume(findings: Findings, { directory, entries, sharedTable }: Co
 
 /** Of the processes that this user may look into. */
 function checkReplaced(findings: Findings, directory: string): void {
+  const own = mountOf(directory);
+  if (own === undefined) return;
+  const removed = `${path.join(own.root, path.relative(own.point, path.resolve(directory)))}//deleted`;
   const seen = new Set<string>();
-  const name = `/${path.basename(directory)}//deleted`;
   for (const entry of processes()) {
-    for (const { root, point } of readMounts(Number(entry))) {
-      if (!root.endsWith(name)) continue;
+    for (const { device, root, point } of readMounts(Number(entry))) {
+      if (device !== own.device || root !== removed) continue;
       const space = readLink(`/proc/${entry}/ns/mnt`);
       if (seen.has(space)) continue;
       seen.add(space);

@@ -3,6 +3,8 @@ import fs from "node:fs";
 import path from "node:path";
 
 export interface Mount {
+  /** Of the file system, `major:minor`. */
+  readonly device: string;
   /** What of its file system is mounted; ends in //deleted where that has been removed since. */
   readonly root: string;
   readonly point: string;
@@ -16,11 +18,17 @@ const OCTAL = /\\([0-7]{3})/g; // of space, tab, newline and backslash
 export function mountsIn(text: string): Mount[] {
   return text.split("\n").flatMap((line) => {
     const [before = "", behind = ""] = line.split(" - ", 2);
-    const [, , , root, point, options] = before.split(" ");
-    if (root === undefined || point === undefined || options === undefined) return [];
+    const [, , device, root, point, options] = before.split(" ");
+    if (device === undefined || root === undefined || point === undefined || options === undefined) return [];
     const isNoexec = options.split(",").includes("noexec");
     return [
-      { root: unescaped(root), point: unescaped(point), fileSystem: behind.split(" ", 1)[0] as string, isNoexec },
+      {
+        device,
+        root: unescaped(root),
+        point: unescaped(point),
+        fileSystem: behind.split(" ", 1)[0] as string,
+        isNoexec,
+      },
     ];
   });
 }

@@ -250,11 +250,15 @@ describe.skipIf(missing)(`the doctor on the node${missing ? ` (skipped: ${missin
     expect(codes).toEqual(["NW-213", "NW-209", "NW-301", "NW-702"]);
   });
 
-  it("a container that holds a directory which was removed", async () => {
+  it("a container that holds a directory which was removed, and not one that holds another of its name", async () => {
     const box = await sandbox();
     ends.push(() => box.close());
     const mounted = join(base, "mounted");
-    mkdirSync(mounted);
+    const namesake = join(base, "elsewhere", "shared");
+    const other = join(base, "other");
+    for (const each of [mounted, namesake, other]) mkdirSync(each, { recursive: true });
+    await box.run(["mount", "--bind", namesake, other]);
+    await box.run(["rm", "-r", namesake]);
     await box.run(["mount", "--bind", directory, mounted]);
     await box.run(["rm", "-r", directory]);
     mkdirSync(directory);

@@ -15,7 +15,13 @@ describe("a mount", () => {
     expect(at("/dns_cache")).toMatchObject({ point: "/", fileSystem: "ext4", isNoexec: false });
     expect(at("/run/namewell")).toMatchObject({ point: "/run", fileSystem: "tmpfs", isNoexec: true });
     expect(at("/runner")).toMatchObject({ point: "/" });
-    expect(at("/run/name well/x")).toEqual({ root: "/", point: "/run/name well", fileSystem: "tmpfs", isNoexec: true });
+    expect(at("/run/name well/x")).toEqual({
+      device: "0:31",
+      root: "/",
+      point: "/run/name well",
+      fileSystem: "tmpfs",
+      isNoexec: true,
+    });
   });
 
   it("says that what it shows has been removed", () => {
