@@ -78,7 +78,9 @@ static void ask_server(struct question *question, struct reply *reply) {
     uint64_t since = now_ns();
     bool is_answered = ask(question, FAMILIES, reply);
     unsigned long microseconds = microseconds_since(since);
-    if (!is_answered) {
+    if (!is_answered && question->why == WHY_UNFIT) {
+        finding(605, "the server leaves %s to libc, by a rule or for what the name has", question->name);
+    } else if (!is_answered) {
         finding(606, "the server gave no answer over the socket, after %u us", microseconds);
     } else if (reply->a.outcome == NW_OUTCOME_TEMPORARY || reply->aaaa.outcome == NW_OUTCOME_TEMPORARY) {
         finding(606, "the server's upstreams fail for %s, told within %u us", question->name, microseconds);
@@ -90,64 +92,55 @@ static void ask_server(struct question *question, struct reply *reply) {
     reply_end(reply);
 }
 
-/* What eligible.c says no to, told apart. The name has been read. */
-static void check_refused(const char *name, struct question *question, unsigned dots) {
-    struct facts here;
-    const struct map *map = map_find(tick_ms());
-    if (!view_look(key_hash(&question->length), tick_ms(), &here))
-        return;
-    if (here.named_here && !is_found(505)) {
-        finding(601, "%s stands in /etc/hosts, or is this machine's own name", name);
-        return;
-    }
-    if (here.resolver.changes_answers || (on_glibc() && !here.switches.plain) || is_found(505))
-        return; /* found above, for every name */
-    if (dots == 0 && here.resolver.has_loopback)
-        finding(605, "%s has no dot, and this container's own nameserver may know it", name);
-    else if (dots == 0 && on_glibc() && variable("HOSTALIASES"))
-        finding(605, "%s has no dot, and HOSTALIASES is set", name);
-    else if (dots == 0 && on_glibc() && here.switches.local)
-        finding(605, "%s has no dot, and a module of /etc/nsswitch.conf may know it", name);
-    else if (dots == 0 && !asks_the_same(map, &here))
-        finding(605, "%s has no dot, and the server may not ask whom this container asks", name);
-    else if (here.resolver.odd_search)
-        finding(605, "%s goes through a search list that is libc's", name);
-    else
+/* Why eligible.c says no. What is so for every name has been found before. */
+static void check_refused(const char *name, const struct question *question) {
+    switch (question->why) {
+    case WHY_NAME:
+        finding(604, "%s is no plain host name", name);
+        break;
+    case WHY_LOCAL:
         finding(603, "%s is a name of this machine or its link", name);
-}
-
-static bool is_any_bypassed(struct question *question, const char *list) {
-    for (unsigned i = 0; list[0] && i < question->candidate_count; i++)
-        if (candidate(question, i) && is_bypassed(question, list))
-            return true;
-    return false;
+        break;
+    case WHY_HOSTS:
+        if (!is_found(505))
+            finding(601, "%s stands in /etc/hosts, or is this machine's own name", name);
+        break;
+    case WHY_OPTIONS:
+        if (!is_found(502))
+            finding(605, "%s goes through a search list that is libc's", name);
+        break;
+    case WHY_NSSWITCH:
+        if (!is_found(503))
+            finding(605, "%s has no dot, and a module of /etc/nsswitch.conf may know it", name);
+        break;
+    case WHY_ALIASES:
+        finding(605, "%s has no dot, and HOSTALIASES is set", name);
+        break;
+    case WHY_LOOPBACK:
+        finding(605, "%s has no dot, and this container's own nameserver may know it", name);
+        break;
+    case WHY_OTHER_SERVERS:
+        finding(605, "%s has no dot, and the server may not ask whom this container asks", name);
+        break;
+    case WHY_BYPASS:
+        finding(602, "%s is under DNS_CACHE_BYPASS=%s", name, settings()->bypass);
+        break;
+    default: /* it is off, or its files cannot be read */
+        break;
+    }
+    note("libc answers it, and the cache is not asked");
 }
 
 void check_lookup(const char *name, bool has_server) {
     static struct question question;
     static struct reply reply;
-    unsigned dots;
-    bool absolute;
     group("name");
     if (!known_facts()) {
         note("not looked up, for the container's files cannot be read");
         return;
     }
-    if (settings()->off) {
-        note("not looked up, for client.so is off");
-        return;
-    }
-    if (!name_read(name, &question, &dots, &absolute)) {
-        finding(604, "%s is no plain host name", name);
-        return;
-    }
-    bool is_ours = eligible(name, &question);
-    if (!is_ours && question.candidate_count > 0 && is_any_bypassed(&question, settings()->bypass))
-        finding(602, "%s is under DNS_CACHE_BYPASS=%s", name, settings()->bypass);
-    else if (!is_ours)
-        check_refused(name, &question, dots);
-    if (!is_ours) {
-        note("libc answers it, and the cache is not asked");
+    if (!eligible(name, &question)) {
+        check_refused(name, &question);
         return;
     }
     for (unsigned i = 0; i < question.candidate_count && question.candidate_count > 1; i++)

@@ -151,5 +151,13 @@ describe.skipIf(missing)(`the doctor${missing ? ` (skipped: ${missing})` : ""} f
     expect(await codesOf({ HOSTALIASES: "/etc/aliases" }, ["db"])).toEqual(["NW-605"]);
     await box.write("/etc/resolv.conf", "nameserver 127.0.0.53\n");
     expect(await codesOf({}, ["db"])).toEqual(["NW-501", "NW-605"]);
+    await box.write("/etc/resolv.conf", "nameserver 192.0.2.201\n");
+    expect(await codesOf({}, ["db"])).toEqual(["NW-407", "NW-605"]);
+  });
+
+  it("a name that the server leaves to libc by a rule of its own (NW-605)", async () => {
+    await place.server({ DNS_CACHE_RULES: "corp.example bypass" });
+    expect(await codesOf({}, ["www.corp.example"])).toEqual(["NW-605"]);
+    expect(await codesOf({ DNS_CACHE_EXPLAIN: "1" }, ["www.example"])).toEqual([]);
   });
 });
