@@ -1,4 +1,4 @@
-// The short list: where the preload's answer may differ from libc's, and why. The README has the same list.
+// The short list: where the preload's answer may differ from libc's, and why. docs/limits.md has the same list.
 import { constants } from "node:os";
 
 export interface Observed {

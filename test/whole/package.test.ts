@@ -40,7 +40,8 @@ describe.skipIf(missing)(`the npm package${missing ? ` (skipped: ${missing})` : 
   afterAll(() => fs.rmSync(directory, { recursive: true, force: true }));
 
   it(`holds what a server needs${noOther ? ` (but for arm64: ${noOther})` : ""}, and nothing else`, () => {
-    expect(fs.readdirSync(unpacked).sort()).toEqual([...FILES, "dist", "shim"].sort());
+    expect(fs.readdirSync(unpacked).sort()).toEqual([...FILES, "dist", "docs", "shim"].sort());
+    expect(fs.readdirSync(path.join(unpacked, "docs"))).toEqual(fs.readdirSync(path.join(root, "docs")));
     expect(fs.readdirSync(path.join(unpacked, "shim"))).toEqual(["valgrind.supp"]);
     const libraries = DIST.filter((name) => noOther === undefined || !/arm64/.test(name));
     expect(fs.readdirSync(path.join(unpacked, "dist")).sort()).toEqual(libraries);

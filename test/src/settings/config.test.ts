@@ -221,11 +221,11 @@ describe("readConfig", () => {
   });
 });
 
-describe("README", () => {
-  const readme = readFileSync(new URL("../../../README.md", import.meta.url), "utf8");
+describe("docs/settings.md", () => {
+  const settings = readFileSync(new URL("../../../docs/settings.md", import.meta.url), "utf8");
 
   it("lists every setting of the server with its default in a table, and no other", () => {
-    const section = readme.slice(readme.indexOf("### The server"), readme.indexOf("### The client"));
+    const section = settings.slice(settings.indexOf("## The server"), settings.indexOf("## Rules"));
     const rows = [...section.matchAll(/^\| `(DNS_CACHE_\w+)` \| ([^|]+) \|/gm)].map((match) => [
       match[1],
       match[2]?.trim(),
@@ -238,7 +238,9 @@ describe("README", () => {
   });
 
   it("has rules for examples that are accepted", () => {
-    const section = readme.slice(readme.indexOf("### Rules"), readme.indexOf("### The client"));
+    const section = settings
+      .slice(settings.indexOf("## Rules"), settings.indexOf("## The client"))
+      .replaceAll("\n  ", " ");
     const examples = [...section.matchAll(/^- [^:]+: `([^`]+)`/gm)].map((match) => match[1] as string);
     expect(examples).toHaveLength(3);
     for (const example of examples) expect(read({ DNS_CACHE_RULES: example }).rules.length).toBeGreaterThan(1);
