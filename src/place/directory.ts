@@ -1,12 +1,14 @@
-// The map of this folder: directory.ts, and library.ts, which reads client.so and the doctor from the build.
+// The map of this folder: directory.ts, socketfile.ts for the file of a socket, mounts.ts and condition.ts for how the
+// directory is, and library.ts, which reads client.so and the doctor from the build.
 //
-// The shared directory: client.so and doctor are put in place by rename, and dns.sock by hard link, so that none is ever missing,
-// half written or of a wrong mode; the link also decides between two servers that start at once.
+// The shared directory: client.so and doctor are put in place by rename, and dns.sock by hard link, so that none is ever
+// missing, half written or of a wrong mode.
 import { randomBytes } from "node:crypto";
 import fs from "node:fs";
-import net from "node:net";
+import type net from "node:net";
 import path from "node:path";
 import type { Log } from "../log.ts";
+import { createSocketFile, isAnswering, SocketTaken } from "./socketfile.ts";
 
 export class DirectoryError extends Error {}
 
@@ -36,15 +38,20 @@ const ASIDE = ".nw-";
 const INSTALLED_MODE = 0o555;
 const SOCKET_MODE = 0o666; // connecting asks for write permission
 const DIRECTORY_MODE = 0o755;
-const BACKLOG = 4096;
 const LEFT_OVER_MS = 10_000; // a server that starts just now puts each file in its place sooner
 
 export function openDirectory(directory: string, log: Log): Directory {
+  const asidePath = () => asidePathIn(directory);
   const socketPath = path.join(directory, "dns.sock");
   const tablePath = path.join(directory, "cache.table");
   const clientPath = path.join(directory, "client.so");
   const doctorPath = path.join(directory, "doctor");
-  let ownInode: bigint | undefined;
+  const socket = createSocketFile({
+    path: socketPath,
+    mode: SOCKET_MODE,
+    asidePath,
+    onStale: () => log.staleSocketReplaced(socketPath),
+  });
   attempt(() => {
     makeDirectory(directory);
     fs.accessSync(directory, fs.constants.W_OK | fs.constants.X_OK);
@@ -76,23 +83,13 @@ export function openDirectory(directory: string, log: Log): Directory {
       }
     },
     async listen(server) {
-      const aside = asidePath();
-      try {
-        await listenOn(server, aside);
-        fs.chmodSync(aside, SOCKET_MODE);
-        await linkInPlace(aside);
-        ownInode = inodeOf(socketPath);
-      } catch (error) {
+      await socket.listen(server).catch((error) => {
         throw unusable(error);
-      } finally {
-        fs.rmSync(aside, { force: true });
-      }
+      });
     },
-    isInPlace: holdsSocket,
+    isInPlace: socket.isInPlace,
     removeLeftOver: () => attempt(() => removeLeftOver(0)),
-    leave() {
-      if (holdsSocket()) fs.rmSync(socketPath, { force: true });
-    },
+    leave: socket.remove,
   };
 
   function attempt<T>(work: () => T): T {
@@ -105,19 +102,8 @@ export function openDirectory(directory: string, log: Log): Directory {
 
   function unusable(error: unknown): DirectoryError {
     if (error instanceof DirectoryError) return error;
+    if (error instanceof SocketTaken) return new DirectoryError(error.message);
     return new DirectoryError(`DNS_CACHE_DIR: '${directory}' cannot be used: ${(error as Error).message}`);
-  }
-
-  function asidePath(): string {
-    return path.join(directory, `${ASIDE}${randomBytes(3).toString("base64url")}`);
-  }
-
-  function holdsSocket(): boolean {
-    try {
-      return ownInode !== undefined && inodeOf(socketPath) === ownInode;
-    } catch {
-      return false; // the directory cannot be entered any more
-    }
   }
 
   /** Files that old, and sockets that cannot be ours, which another server's `removeDead` moves away for a moment. */
@@ -152,36 +138,11 @@ export function openDirectory(directory: string, log: Log): Directory {
       return false;
     }
   }
+}
 
-  async function linkInPlace(aside: string): Promise<void> {
-    for (;;) {
-      try {
-        return fs.linkSync(aside, socketPath);
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-      }
-      await removeDead();
-    }
-  }
-
-  /** What was found dead is first moved away and looked at again: a third server may have replaced it meanwhile. */
-  async function removeDead(): Promise<void> {
-    const inode = inodeOf(socketPath);
-    if (await isAnswering(socketPath)) throw new DirectoryError(`Another server is listening on ${socketPath}`);
-    const moved = asidePath();
-    try {
-      fs.renameSync(socketPath, moved);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
-      throw error;
-    }
-    if (inodeOf(moved) !== inode) {
-      fs.renameSync(moved, socketPath);
-      throw new DirectoryError(`Another server is listening on ${socketPath}`);
-    }
-    fs.rmSync(moved, { force: true });
-    log.staleSocketReplaced(socketPath);
-  }
+/** What a killed server leaves there is removed by the next one. */
+export function asidePathIn(directory: string): string {
+  return path.join(directory, `${ASIDE}${randomBytes(3).toString("base64url")}`);
 }
 
 /** With those that lead to it. Not left to the umask: whoever cannot enter one of them has no client.so. */
@@ -191,33 +152,4 @@ function makeDirectory(directory: string): void {
   for (let made = path.resolve(directory); made.length >= path.resolve(first).length; made = path.dirname(made)) {
     fs.chmodSync(made, DIRECTORY_MODE);
   }
-}
-
-function inodeOf(file: string): bigint | undefined {
-  return fs.lstatSync(file, { bigint: true, throwIfNoEntry: false })?.ino;
-}
-
-function listenOn(server: net.Server, file: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen({ path: file, backlog: BACKLOG }, () => {
-      server.off("error", reject);
-      resolve();
-    });
-  });
-}
-
-/** Whether somebody accepts connections there; a hung server does too. Rejects where that cannot be told. */
-function isAnswering(file: string): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    const socket = net.connect(file, () => {
-      resolve(true);
-      socket.destroy();
-    });
-    socket.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code === "EAGAIN") resolve(true);
-      else if (error.code === "ECONNREFUSED" || error.code === "ENOENT") resolve(false);
-      else reject(error);
-    });
-  });
 }

@@ -35,7 +35,7 @@ export function mountsIn(text: string): Mount[] {
 
 /** The one that a file lies on, or undefined where /proc does not tell. */
 export function mountOf(file: string, mounts = readMounts()): Mount | undefined {
-  const whole = path.resolve(file);
+  const whole = Buffer.from(path.resolve(file)).toString("latin1"); // a path is bytes, and so the text is read
   const holds = ({ point }: Mount) => point === "/" || whole === point || whole.startsWith(`${point}/`);
   return mounts.filter(holds).reduce<Mount | undefined>(
     (best, mount) => (best === undefined || mount.point.length >= best.point.length ? mount : best), // the last covers

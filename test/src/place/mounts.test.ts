@@ -24,6 +24,11 @@ describe("a mount", () => {
     });
   });
 
+  it("has a name of any bytes", () => {
+    const text = Buffer.from("21 1 254:0 / / rw - ext4 /dev/vda rw\n22 21 0:20 / /réseau rw,noexec - tmpfs tmpfs rw\n");
+    expect(mountOf("/réseau/x", mountsIn(text.toString("latin1")))).toMatchObject({ isNoexec: true });
+  });
+
   it("says that what it shows has been removed", () => {
     expect(at("/run/old")?.root).toBe("/srv/cache//deleted");
   });
