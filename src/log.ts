@@ -89,6 +89,14 @@ export function createLog(level: LogLevel, destination: DestinationStream = stan
     upstreamsChanged: (upstreams: readonly string[]) =>
       logger.info({ upstreams }, "Other nameservers stand in /etc/resolv.conf"),
     frameRefused: (reason: string) => logger.debug({ reason }, "Refused a frame"),
+    doorOpened: (where: string) => logger.info({ where }, `Serving numbers and health on ${where}`),
+    doorRefused: (setting: string, reason: string) =>
+      logger.warn({ setting, reason }, `Not serving what ${setting} says, which is tried again: ${reason}`),
+    sideEnded: (reason: string, seconds: number) =>
+      logger.warn(
+        { reason, seconds },
+        `The part that serves numbers and health has ended, and starts again in ${seconds} s: ${reason}`,
+      ),
     stopping: (signal: string) => logger.info({ signal }, "Stopping"),
     /** @param numbers as a snapshot has them */
     stopped: (numbers: object) => logger.info(numbers, "Stopped"),

@@ -53,22 +53,24 @@ function buildClient() {
   );
 }
 
+const RENAMED = { "src/operate/worker.ts": "operate" }; // beside server.js it is known by what it does
+
 async function buildServer() {
   const sources = [...globSync("src/**/*.ts"), ...globSync("demo/*.ts"), "assembly/layout.ts", ...BUILD_TOOLS];
-  const entries = ["src/server.ts", "demo/demo.ts", "demo/exampleUpstream.ts"];
+  const entries = ["src/server.ts", "src/operate/worker.ts", "demo/demo.ts", "demo/exampleUpstream.ts"];
   // The image is built without it.
   if (existsSync("bench")) {
     sources.push(...globSync("bench/*.ts"), ...globSync("test/support/*.ts"));
     entries.push("bench/bench.ts", "bench/benchUpstream.ts");
   }
-  const targets = entries.map((entry) => `dist/${entry.replace(/^.*\/|\.ts$/g, "")}.js`);
+  const names = entries.map((entry) => RENAMED[entry] ?? entry.replace(/^.*\/|\.ts$/g, ""));
+  const targets = names.map((name) => `dist/${name}.js`);
   if (!isStale(targets, sources)) return;
   console.error("Building dist/server.js");
   const { build } = await import("esbuild");
   await build({
-    entryPoints: entries,
+    entryPoints: entries.map((entry, at) => ({ in: entry, out: names[at] })),
     outdir: "dist",
-    entryNames: "[name]",
     bundle: true,
     platform: "node",
     target: "node20",
