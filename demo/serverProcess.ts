@@ -29,7 +29,7 @@ const SERVER_FILE = fileURLToPath(new URL("../dist/server.js", import.meta.url))
 export function startServer(settings: Record<string, string>, file = SERVER_FILE): ServerProcess {
   const inherited = Object.entries(process.env).filter(([name]) => !/^(DNS_CACHE_|LD_PRELOAD$)/.test(name));
   const child = spawn(process.execPath, [file], {
-    env: { ...Object.fromEntries(inherited), ...settings },
+    env: { ...Object.fromEntries(inherited), DNS_CACHE_HTTP: "off", ...settings }, // several run at once
     stdio: ["ignore", "pipe", "pipe"],
   });
   const log: LogLine[] = [];

@@ -2,15 +2,20 @@
 // The start list of `node dist/server.js`.
 import { fileURLToPath } from "node:url";
 import { createCounters } from "./counters.ts";
-import { createListener } from "./door/listener.ts";
+import { CONNECTIONS_MAX, createListener } from "./door/listener.ts";
 import { createResponder } from "./door/responder.ts";
 import { createUsage } from "./door/usage.ts";
 import { createLog } from "./log.ts";
+import { createControl } from "./operate/control.ts";
 import { countsOf } from "./operate/counts.ts";
+import { watchLoop } from "./operate/loop.ts";
+import { createSide, type Side } from "./operate/side.ts";
+import { createCondition } from "./place/condition.ts";
 import { DirectoryError, openDirectory } from "./place/directory.ts";
 import { LibraryError, readDoctor, readLibrary } from "./place/library.ts";
 import { createNames } from "./resolve/names.ts";
 import { createResolver } from "./resolve/resolver.ts";
+import { IN_FLIGHT_MAX } from "./resolve/underway.ts";
 import { tableView } from "./resolve/view.ts";
 import { createViews } from "./resolve/views.ts";
 import { type Config, ConfigError, readConfig } from "./settings/config.ts";
@@ -25,9 +30,11 @@ import { createConnect } from "./upstream/connect.ts";
 import { createExchange } from "./upstream/exchange.ts";
 import { createGroup } from "./upstream/group.ts";
 import { createProbe } from "./upstream/probe.ts";
+import { VERSION } from "./version.ts";
 import { createWheel } from "./wheel.ts";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
+const OPERATE = new URL("operate.js", import.meta.url);
 const STOP_GRACE_MS = 500; // past the end of the last question under way
 
 async function start(): Promise<void> {
@@ -67,6 +74,25 @@ async function start(): Promise<void> {
     log,
   });
   const listener = createListener(responder, counters);
+  const isListening = () => listener.server.listening;
+  const control = createControl({
+    version: VERSION,
+    entries: config.entries,
+    socketPath: directory.socketPath,
+    connectionsLimit: CONNECTIONS_MAX,
+    questionsLimit: IN_FLIGHT_MAX,
+    isListening,
+    connections: listener.connections,
+    directory: createCondition(config.directory, process.arch, library.length),
+    cache,
+    publisher,
+    resolver,
+    views,
+    names,
+    counters,
+    log,
+  });
+  let side: Side | undefined;
 
   /** Other servers may have another view of DNS: what the last ones said does not count any more. */
   function useNameservers({ addresses, listing }: Nameservers): void {
@@ -103,6 +129,7 @@ async function start(): Promise<void> {
   }
 
   async function end(code: number): Promise<void> {
+    side?.close();
     publisher.stop(); // before another server can start and go on with the table
     directory.leave();
     await listener.close(config.timeoutMs + STOP_GRACE_MS);
@@ -135,6 +162,9 @@ async function start(): Promise<void> {
   if (listing !== undefined) followNameservers(readNameservers, useNameservers, { addresses: upstreams, listing });
   if (upstreams.length === 0) log.upstreamsMissing();
   log.listening(directory.socketPath, upstreams.map(upstreamText), config.entries);
+  watchLoop(counters.eventLoopDelays);
+  const { http, httpNames: areNamesShown, controlPath, timeoutMs } = config;
+  side = createSide({ workerFile: OPERATE, http, areNamesShown, controlPath, timeoutMs, isListening, control, log });
 }
 
 function loadTable(config: Config, view: TableView): Wasm {

@@ -7,6 +7,7 @@ import { realMs } from "../clock.ts";
 import type { Counters } from "../counters.ts";
 import { LOG_LEVELS, type Log, type LogLevel } from "../log.ts";
 import { normalName } from "../name.ts";
+import type { DirectoryCondition } from "../place/condition.ts";
 import type { Names } from "../resolve/names.ts";
 import type { Resolver } from "../resolve/resolver.ts";
 import type { Views } from "../resolve/views.ts";
@@ -20,7 +21,6 @@ import {
   type Answered,
   type Answers,
   type Asking,
-  type DirectoryState,
   type Flush,
   type FlushReport,
   type LookupReport,
@@ -41,7 +41,7 @@ export interface ControlOptions {
   readonly questionsLimit: number;
   readonly isListening: () => boolean;
   readonly connections: () => number;
-  readonly directory: () => DirectoryState;
+  readonly directory: () => DirectoryCondition;
   readonly cache: Cache;
   readonly publisher: Pick<Publisher, "state">;
   readonly resolver: Resolver;

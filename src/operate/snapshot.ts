@@ -2,6 +2,7 @@
 // makes metrics, the status page and JSON of it. Counts only grow, from 0 at the server's start.
 import type { Durations } from "../durations.ts";
 import type { Event, LogLevel } from "../log.ts";
+import type { DirectoryCondition } from "../place/condition.ts";
 import type { NamesReport } from "../resolve/names.ts";
 import type { Origin } from "../resolve/origins.ts";
 import type { ViewedGroup } from "../resolve/views.ts";
@@ -56,17 +57,6 @@ export interface TableState extends PublishedState {
   readonly places: Readonly<Record<"table" | "long" | "evicted", PlaceCounts>>;
 }
 
-export interface DirectoryState {
-  readonly path: string;
-  /** Undefined where /proc does not tell. */
-  readonly fileSystem: string | undefined;
-  readonly isNoexec: boolean | undefined;
-  readonly isWritableByOthers: boolean;
-  /** Of client.so in it. */
-  readonly libraryArch: string;
-  readonly isLibraryInstalled: boolean;
-}
-
 export interface Snapshot {
   readonly schema: typeof SNAPSHOT_SCHEMA;
   /** Milliseconds since the epoch. */
@@ -87,7 +77,7 @@ export interface Snapshot {
   readonly questionsLimit: number;
   readonly groups: readonly ViewedGroup[];
   readonly table: TableState;
-  readonly directory: DirectoryState;
+  readonly directory: DirectoryCondition;
   /** The latest last. */
   readonly events: readonly Event[];
 }

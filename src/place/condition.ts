@@ -35,7 +35,7 @@ export function createCondition(
   };
 
   function look(): DirectoryCondition {
-    const mount = mountOf(directory);
+    const mount = mountOf(realPathOf(directory));
     return {
       path: directory,
       fileSystem: mount?.fileSystem,
@@ -52,5 +52,13 @@ function statusOf(file: string): fs.Stats | undefined {
     return fs.statSync(file);
   } catch {
     return undefined;
+  }
+}
+
+function realPathOf(file: string): string {
+  try {
+    return fs.realpathSync(file);
+  } catch {
+    return file;
   }
 }

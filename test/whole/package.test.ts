@@ -14,7 +14,15 @@ import { arm64Missing, CLIENT, toolMissing } from "../support/programs.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const FILES = ["CHANGELOG.md", "LICENSE", "README.md", "package.json"];
-const DIST = ["client-arm64.so", "client-x64.so", "doctor-arm64", "doctor-x64", "namewell.wasm", "server.js"];
+const DIST = [
+  "client-arm64.so",
+  "client-x64.so",
+  "doctor-arm64",
+  "doctor-x64",
+  "namewell.wasm",
+  "operate.js",
+  "server.js",
+];
 
 const noOther = process.arch === "x64" ? arm64Missing() : undefined;
 const missing = toolMissing("npm", "npm") ?? toolMissing("tar", "tar");

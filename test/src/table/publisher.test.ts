@@ -921,12 +921,17 @@ describe.skipIf(sandboxMissing())("a volume that is too small", () => {
     expect((await box.run(["sh", "-c", prepare])).code).toBe(0);
     const running = await box.start([process.execPath, "dist/server.js"], {
       cwd: process.cwd(),
-      env: { DNS_CACHE_DIR: directory, DNS_CACHE_UPSTREAMS: "127.0.0.9", DNS_CACHE_ENTRIES: "65536" },
+      env: { DNS_CACHE_DIR: directory, DNS_CACHE_UPSTREAMS: "127.0.0.9", DNS_CACHE_CONTROL: "off" },
       ready: /Listening/,
     });
     expect(running.stdout()).toContain("The table is not published, and hits go over the socket: ENOSPC");
     const listed = await box.run(["ls", "-A", directory]);
-    expect(listed.stdout.split("\n").filter(Boolean).sort()).toEqual(["cache.table", "client.so", "dns.sock"]);
+    expect(listed.stdout.split("\n").filter(Boolean).sort()).toEqual([
+      "cache.table",
+      "client.so",
+      "dns.sock",
+      "doctor",
+    ]);
     expect((await box.run(["stat", "-c", "%s", tablePath])).stdout).toBe(`${layout.HEADER_BYTES}\n`);
     await running.stop();
   });
