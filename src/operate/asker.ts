@@ -1,5 +1,5 @@
 // What the worker thread asks of the main thread, and how often: however many ask for the numbers, the main thread gives them
-// once in 50 ms; and other questions are bounded in number and rate, so that nobody keeps it from lookups.
+// once in 50 ms, anew; and other questions are bounded in number and rate, so that nobody keeps it from lookups.
 import type { NamesReport } from "../resolve/names.ts";
 import type { Answered, Answers, Asking, Snapshot } from "./snapshot.ts";
 
@@ -45,19 +45,27 @@ export function createAsker({ post, nowMs, patienceMs }: AskerOptions): Asker {
     });
   }
 
-  /** One question under way, whose answer all get that wait for it, and those that come soon after. */
+  /** What all get who wait for it has been asked for after all of them did: whoever has done something sees it counted. */
   function shared<What extends keyof Answers>(asking: Extract<Asking, { ask: What }>) {
     let last: { readonly value: Answers[What]; readonly askedAtMs: number } | undefined;
-    let underWay: Promise<void> | undefined;
+    let askedAtMs = Number.NEGATIVE_INFINITY;
+    let underWay: Promise<unknown> = Promise.resolve();
+    let next: Promise<void> | undefined; // not asked for yet
+
+    async function askNext(): Promise<void> {
+      await underWay;
+      await after(askedAtMs + SHARED_MS - nowMs());
+      next = undefined;
+      askedAtMs = nowMs();
+      const sinceMs = askedAtMs;
+      const answer = request<Answers[What]>(asking);
+      underWay = answer;
+      last = { value: await answer, askedAtMs: sinceMs };
+    }
+
     return async (): Promise<Aged<Answers[What]> | undefined> => {
-      if (last === undefined || nowMs() - last.askedAtMs >= SHARED_MS) {
-        const askedAtMs = nowMs();
-        underWay ??= request<Answers[What]>(asking).then((value) => {
-          last = { value, askedAtMs };
-          underWay = undefined;
-        });
-        await atMost(underWay, SILENT_MS);
-      }
+      next ??= askNext();
+      await atMost(next, SILENT_MS);
       return last && { value: last.value, ageMs: nowMs() - last.askedAtMs };
     };
   }
@@ -82,6 +90,10 @@ export function createAsker({ post, nowMs, patienceMs }: AskerOptions): Asker {
       waiting.delete(id);
     },
   };
+}
+
+function after(ms: number): Promise<void> {
+  return ms <= 0 ? Promise.resolve() : new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 /** Undefined when it takes longer. */

@@ -1,27 +1,19 @@
 // The last 15 minutes, for the status page: a sample each 10 s, taken by the worker thread.
-import type { UpstreamState } from "../upstream/group.ts";
-import type { Counts, Snapshot } from "./snapshot.ts";
+import type { Snapshot } from "./snapshot.ts";
 
-export interface HistorySample {
-  readonly atMs: number;
-  readonly counts: Counts;
-  readonly upstreams: readonly UpstreamState[];
-}
+export type Sample = Pick<Snapshot, "atMs" | "counts" | "groups">;
 /** The latest last. */
-export type History = readonly HistorySample[];
+export type History = readonly Sample[];
 
 export const HISTORY_EVERY_MS = 10_000;
 const SAMPLES_MAX = (15 * 60_000) / HISTORY_EVERY_MS + 1; // both ends
 
 export function createHistory() {
-  let samples: HistorySample[] = [];
+  let samples: Sample[] = [];
   return {
     samples: (): History => samples,
     add({ atMs, counts, groups }: Snapshot): void {
-      samples = [
-        ...samples.slice(1 - SAMPLES_MAX),
-        { atMs, counts, upstreams: groups.flatMap((each) => each.upstreams) },
-      ];
+      samples = [...samples.slice(1 - SAMPLES_MAX), { atMs, counts, groups }];
     },
   };
 }

@@ -1,12 +1,14 @@
 // What the HTTP side answers, without HTTP: a request's parts in, a reply out. Over TCP only for reading, and no names of DNS
 // unless they may be shown; on control.sock, which only the server's own user can open, all.
-import type { NamesReport } from "../resolve/names.ts";
 import type { Aged, Asker } from "./asker.ts";
 import { type Body, bodyOf, flushOf, levelOf } from "./bodies.ts";
 import type { Exposition } from "./exposition.ts";
 import type { History } from "./history.ts";
+import { PAGE_CSS, PAGE_POLICY, PAGE_SCRIPT } from "./page/assets.ts";
+import type { Looked } from "./page/names.ts";
+import { renderPage } from "./page/page.ts";
 import type { Door, SideState } from "./sidestate.ts";
-import type { LookupReport, Snapshot } from "./snapshot.ts";
+import type { Snapshot } from "./snapshot.ts";
 
 export interface Request {
   readonly door: Door;
@@ -25,24 +27,12 @@ export interface RoutesOptions {
   readonly asker: Asker;
   readonly exposition: Exposition;
   readonly history: () => History;
-  readonly page: Page | undefined;
   /** Over TCP. */
   readonly areNamesShown: boolean;
   readonly sideState: (snapshotAgeMs: number) => SideState;
   /** Whether the main thread's event loop turns, and dns.sock listens. */
   readonly isLive: () => boolean;
 }
-export interface Page {
-  /** Content-Security-Policy for it. */
-  readonly policy: string;
-  render(
-    snapshot: Snapshot,
-    history: History,
-    names: NamesReport | undefined,
-    lookup: readonly LookupReport[] | undefined,
-  ): string;
-}
-
 interface Asked {
   readonly door: Door;
   readonly query: URLSearchParams;
@@ -52,6 +42,8 @@ type Answer = (asked: Asked) => Reply | Promise<Reply>;
 
 const TEXT = "text/plain; charset=utf-8";
 const HTML = "text/html; charset=utf-8";
+const CSS = "text/css; charset=utf-8";
+const SCRIPT = "text/javascript; charset=utf-8";
 const JSON_TYPE = "application/json; charset=utf-8";
 const SILENT = "the server's main thread does not answer";
 const NAMES_OFF = "names of DNS are not shown here: DNS_CACHE_HTTP_NAMES is off";
@@ -59,7 +51,7 @@ const DEFAULT_TYPES = ["A", "AAAA"];
 const STALE_MS = 1000; // numbers this old are not those of now
 
 export function createRoutes(options: RoutesOptions): (request: Request) => Promise<Reply> {
-  const { asker, exposition, history, page, areNamesShown, sideState, isLive } = options;
+  const { asker, exposition, history, areNamesShown, sideState, isLive } = options;
   const areNames = (door: Door) => door === "control" || areNamesShown;
 
   const reading: Readonly<Record<string, Answer>> = {
@@ -90,14 +82,13 @@ export function createRoutes(options: RoutesOptions): (request: Request) => Prom
     },
     "/": ({ door, query }) =>
       withSnapshot(async ({ value: snapshot }) => {
-        if (page === undefined) return failure(404, "there is no page");
         const names = areNames(door) ? await asker.names() : undefined;
-        const name = areNames(door) ? query.get("name") : null;
-        const looked = name === null || name === "" ? undefined : await lookUp(name, query, false);
-        const reports = looked !== undefined && "reports" in looked ? looked.reports : undefined;
-        const text = page.render(snapshot, history(), names?.value, reports);
-        return { status: 200, type: HTML, text, headers: { "Content-Security-Policy": page.policy } };
+        const looked = areNames(door) ? await lookedUp(query.get("name") ?? "", query) : undefined;
+        const text = renderPage({ snapshot, history: history(), names: names?.value, looked });
+        return { status: 200, type: HTML, text, headers: { "Content-Security-Policy": PAGE_POLICY } };
       }),
+    "/page.css": () => ({ status: 200, type: CSS, text: PAGE_CSS }),
+    "/page.js": () => ({ status: 200, type: SCRIPT, text: PAGE_SCRIPT }),
   };
   const control: Readonly<Record<string, Answer>> = {
     "POST /flush": ({ body }) =>
@@ -130,6 +121,12 @@ export function createRoutes(options: RoutesOptions): (request: Request) => Prom
   async function withSnapshot(use: (seen: Aged<Snapshot>) => Reply | Promise<Reply>): Promise<Reply> {
     const seen = await asker.snapshot();
     return seen === undefined ? failure(503, SILENT) : await use(seen);
+  }
+
+  async function lookedUp(name: string, query: URLSearchParams): Promise<Looked | undefined> {
+    if (name === "") return undefined;
+    const looked = (await lookUp(name, query, false)) ?? { error: SILENT };
+    return { name, found: "reports" in looked ? looked.reports : looked };
   }
 
   function lookUp(name: string, query: URLSearchParams, mayAsk: boolean) {

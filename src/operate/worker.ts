@@ -29,7 +29,6 @@ const answer = createRoutes({
   asker,
   exposition: createExposition(),
   history: history.samples,
-  page: undefined,
   areNamesShown: data.areNamesShown,
   sideState,
   isLive: () => isMainLive(data.beats, nowMs()),

@@ -1,4 +1,8 @@
-// The page's style and script, as files of their own: the page's policy allows nothing inline.
+// The page's style and script, as files of their own: the page's policy allows nothing inline, and nothing from elsewhere.
+
+/** Content-Security-Policy. */
+export const PAGE_POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 export const PAGE_CSS = `:root {
   color-scheme: light dark;

@@ -1,8 +1,10 @@
 // What became of lookups, the table, and the server, in numbers.
+
+import type { Sample } from "../history.ts";
 import type { Snapshot } from "../snapshot.ts";
 import { MINUTES, shareBar } from "./chart.ts";
 import { bytes, clock, count, html, type Markup, NUMBER, table, type Value } from "./markup.ts";
-import { type Sample, sum } from "./span.ts";
+import { sum } from "./span.ts";
 
 const EVENTS_SHOWN = 30;
 

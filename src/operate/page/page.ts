@@ -3,19 +3,20 @@
 // The map of this folder: state.ts says whether all is fine, span.ts what was counted when, chart.ts draws it; upstreams.ts,
 // numbers.ts and names.ts are the page's parts; markup.ts writes HTML and escapes; assets.ts has style and script.
 import type { NamesReport } from "../../resolve/names.ts";
+import type { History, Sample } from "../history.ts";
 import type { Snapshot } from "../snapshot.ts";
 import { barsOf, hitShareChart, lookupsChart, MINUTES } from "./chart.ts";
 import { clock, count, duration, html, type Markup, NUMBER, rate, share, table } from "./markup.ts";
 import { type Looked, namesPart } from "./names.ts";
 import { events, misses, outcomes, publishedTable, server } from "./numbers.ts";
-import { lookupsIn, quantile, type Sample, type Span, spanOf, spansOf, sum } from "./span.ts";
+import { lookupsIn, quantile, type Span, spanOf, spansOf, sum } from "./span.ts";
 import { problemsOf } from "./state.ts";
 import { upstreams } from "./upstreams.ts";
 
 export interface PageParts {
   readonly snapshot: Snapshot;
   /** Of the last 15 minutes, oldest first. */
-  readonly history: readonly Sample[];
+  readonly history: History;
   /** Undefined where names are not to be shown. */
   readonly names?: NamesReport | undefined;
   /** Of the name in the form. */

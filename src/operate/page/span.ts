@@ -1,10 +1,8 @@
 // What was counted in a span of time: the difference of two samples.
 import type { Durations } from "../../durations.ts";
 import { BOUND_SECONDS } from "../../durations.ts";
-import type { Counts, Snapshot } from "../snapshot.ts";
-
-/** Of the history, oldest first. */
-export type Sample = Pick<Snapshot, "atMs" | "counts" | "groups">;
+import type { Sample } from "../history.ts";
+import type { Counts } from "../snapshot.ts";
 
 export interface Span {
   readonly fromMs: number;

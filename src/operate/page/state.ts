@@ -1,7 +1,8 @@
 // Whether all is fine, and what to do where it is not, in words.
 
+import type { Sample } from "../history.ts";
 import type { Snapshot } from "../snapshot.ts";
-import { lookupsIn, type Sample, spanOf, sum } from "./span.ts";
+import { lookupsIn, spanOf, sum } from "./span.ts";
 
 export interface Problem {
   /** "bad": names are not answered as they should be, or nothing is cached. */

@@ -1,9 +1,10 @@
 // The DNS servers: how they are, and what was asked of them lately.
 import type { UpstreamState } from "../../upstream/group.ts";
+import type { Sample } from "../history.ts";
 import type { Snapshot } from "../snapshot.ts";
 import { MINUTES, shareBar } from "./chart.ts";
 import { count, duration, html, type Markup, NUMBER, share, table, type Value } from "./markup.ts";
-import { added, quantile, type Sample, since } from "./span.ts";
+import { added, quantile, since } from "./span.ts";
 
 export function upstreams({ groups }: Snapshot, first: Sample): Markup {
   const before = new Map(
