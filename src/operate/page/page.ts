@@ -2,7 +2,10 @@
 //
 // The map of this folder: state.ts says whether all is fine, span.ts what was counted when, chart.ts draws it; upstreams.ts,
 // numbers.ts and names.ts are the page's parts; markup.ts writes HTML and escapes; assets.ts has style and script.
+
+import { createCounters } from "../../counters.ts";
 import type { NamesReport } from "../../resolve/names.ts";
+import { countsOf } from "../counts.ts";
 import type { History, Sample } from "../history.ts";
 import type { Snapshot } from "../snapshot.ts";
 import { barsOf, hitShareChart, lookupsChart, MINUTES } from "./chart.ts";
@@ -23,8 +26,10 @@ export interface PageParts {
   readonly looked?: Looked | undefined;
 }
 
+const NOTHING = countsOf(createCounters(), 0);
+
 export function renderPage({ snapshot, history, names, looked }: PageParts): string {
-  const samples = [...history.filter(({ atMs }) => atMs < snapshot.atMs), snapshot];
+  const samples = samplesOf(snapshot, history);
   const spans = spansOf(samples);
   const whole = spanOf(samples[0] as Sample, snapshot);
   const isEmpty = sum(snapshot.counts.lookups.hits) + sum(snapshot.counts.lookups.misses) === 0;
@@ -33,7 +38,7 @@ export function renderPage({ snapshot, history, names, looked }: PageParts): str
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Namewell: ${problemsOf(snapshot, history).length === 0 ? "all is fine" : "not all is fine"}</title>
+<title>Namewell: ${problemsOf(snapshot, samples).length === 0 ? "all is fine" : "not all is fine"}</title>
 <link rel="stylesheet" href="/page.css">
 <link rel="icon" href="data:,">
 <noscript><meta http-equiv="refresh" content="15"></noscript>
@@ -42,7 +47,7 @@ export function renderPage({ snapshot, history, names, looked }: PageParts): str
 <body>
 <header><h1>Namewell</h1><p>A DNS cache for this node · version ${snapshot.version} · <span id="live"></span></p></header>
 <main>
-${state(snapshot, history)}
+${state(snapshot, samples)}
 ${tiles(snapshot, whole, spans)}
 ${isEmpty ? howToBegin(snapshot) : lookups(spans, snapshot.atMs)}
 ${upstreams(snapshot, samples[0] as Sample)}
@@ -59,8 +64,16 @@ ${events(snapshot)}
   return body.html;
 }
 
-function state(snapshot: Snapshot, history: readonly Sample[]): Markup {
-  const problems = problemsOf(snapshot, history);
+/** From the start, where that lies in the time that is shown. */
+function samplesOf(snapshot: Snapshot, history: History): Sample[] {
+  const { atMs, startedAtMs } = snapshot;
+  const isYoung = atMs - startedAtMs < MINUTES * 60_000;
+  const start = isYoung ? [{ atMs: startedAtMs, counts: NOTHING, groups: [] }] : [];
+  return [...start, ...history.filter((sample) => sample.atMs < atMs), snapshot];
+}
+
+function state(snapshot: Snapshot, samples: readonly Sample[]): Markup {
+  const problems = problemsOf(snapshot, samples);
   if (problems.length === 0) {
     return html`<section class="state fine"><h2>All is fine</h2><p>Programs are served from ${snapshot.directory.path}.</p></section>`;
   }
