@@ -16,6 +16,8 @@ interface Value {
   readonly value: number;
 }
 
+type ProcessMetric = LibraryMetric & { readonly name: string; readonly help: string; readonly type: string };
+
 const NEVER_MS = 2 ** 30; // of its watch of the event loop, which is this thread's, and nobody's interest
 
 export function createExposition(): Exposition {
@@ -37,10 +39,10 @@ export function createExposition(): Exposition {
 }
 
 /** Its others are of this thread's event loop and heap. */
-export function processMetrics(): readonly LibraryMetric[] {
+export function processMetrics(): readonly ProcessMetric[] {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: NEVER_MS });
-  return registry.getMetricsAsArray().filter(({ name }) => name.startsWith("process_")) as unknown as LibraryMetric[];
+  return registry.getMetricsAsArray().filter(({ name }) => name.startsWith("process_")) as unknown as ProcessMetric[];
 }
 
 function valuesOf({ name, labels: names }: Metric, sample: Sample): readonly Value[] {
