@@ -1,6 +1,7 @@
 // Which names come most often, in a bounded number of places (Space-Saving: Metwally, Agrawal, El Abbadi, "Efficient
 // Computation of Frequent and Top-k Elements in Data Streams", 2005): who has no place takes that of the least, with its count,
-// and by so much its own may be too high. A name with more than 1/places of all counts always has a place.
+// and by so much its own may be too high. Where all places are taken one newcomer in so many does so, by chance, and counts
+// for all of them: a flood of names that come once costs next to nothing, and who comes often has a place soon.
 
 export interface Counted {
   readonly name: string;
@@ -16,6 +17,8 @@ export interface TopList {
   clear(): void;
 }
 
+const NEWCOMERS = 16; // a power of two
+
 interface Place {
   name: string;
   count: number;
@@ -25,6 +28,16 @@ interface Place {
 
 export function createTopList(places: number): TopList {
   const heap: Place[] = []; // the least at the top
+  let state = 0x9e3779b9;
+
+  /** No secret, and as good as any where one in so many is to be taken. */
+  function isTaken(): boolean {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state & (NEWCOMERS - 1)) === 0;
+  }
+
   const placeOf = new Map<string, Place>();
 
   function put(place: Place, at: number): void {
@@ -69,13 +82,13 @@ export function createTopList(places: number): TopList {
         placeOf.set(name, place);
         put(place, place.at);
         rise(place);
-      } else {
+      } else if (isTaken()) {
         const least = heap[0] as Place;
         placeOf.delete(least.name);
         placeOf.set(name, least);
         least.name = name;
-        least.error = least.count;
-        least.count += count;
+        least.error = least.count + (NEWCOMERS - 1) * count;
+        least.count += NEWCOMERS * count;
         sink(least);
       }
     },
