@@ -1,5 +1,5 @@
 // `npm run bench`: Namewell beside nscd, unbound and dnsmasq, on this machine, in one run.
-//   node dist/bench.js [hits] [work] [cores] [sizes] [cold] [loss] [outage] [search] [denials] [--rounds=N] [--write]
+//   node dist/bench.js [hits] [work] [cores] [sizes] [cold] [loss] [outage] [search] [denials] [beside] [--rounds=N] [--write]
 // Without names all parts run. --write puts the results into bench/RESULTS.md. Timing decides no exit code. The run ends with
 // an error where a part gave no results (a wrong answer, a contender that is not what it says) or a goal has no figure, and
 // with --write also where something to be measured is not installed.
@@ -7,6 +7,7 @@ import fs from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { sandboxMissing } from "../test/support/sandbox.ts";
+import { beside } from "./beside.ts";
 import { cold } from "./cold.ts";
 import { type ContenderName, type Contenders, startContenders } from "./contenders.ts";
 import { cores } from "./cores.ts";
@@ -45,6 +46,7 @@ const PARTS: Readonly<Record<string, Part>> = {
     run: search,
   },
   denials: { contenders: ["client.so", "upstream itself"], resolvConf: SEARCH_LIST, run: denials },
+  beside: { contenders: ["client.so"], run: beside },
 };
 const RESULTS = fileURLToPath(new URL("../bench/RESULTS.md", import.meta.url));
 const MEANING = `Made by \`npm run bench -- --write\`. All of it was measured in one run, side by side: each round measures every contender
