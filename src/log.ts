@@ -1,5 +1,7 @@
 // What the server says: one function per event, structured, on standard output.
+import { isatty } from "node:tty";
 import { type DestinationStream, pino } from "pino";
+import { hasColours, logLine } from "./logline.ts";
 
 export const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -104,9 +106,11 @@ export function createLog(level: LogLevel, destination: DestinationStream = stan
   };
 }
 
-/** A full disk or a reader that has gone costs lines, not the server. */
+/** A full disk or a reader that has gone costs lines, not the server. JSON, but where somebody reads it at a terminal. */
 function standardOutput(): DestinationStream {
   const destination = pino.destination({ fd: 1, sync: true });
   destination.on("error", () => undefined);
-  return destination;
+  if (!isatty(1)) return destination;
+  const hasColour = hasColours({ isTTY: true }, process.env);
+  return { write: (json) => void destination.write(logLine(json, hasColour)) };
 }
