@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // The start list of `node dist/server.js`.
 import { fileURLToPath } from "node:url";
+import { saidTo } from "./cli/serverArguments.ts";
 import { createCounters } from "./counters.ts";
 import { CONNECTIONS_MAX, createListener } from "./door/listener.ts";
 import { createResponder } from "./door/responder.ts";
@@ -176,6 +177,11 @@ function loadTable(config: Config, view: TableView): Wasm {
   }
 }
 
+const said = saidTo(process.argv.slice(2));
+if (said !== undefined) {
+  (said.exitCode === 0 ? console.log : console.error)(said.text);
+  process.exit(said.exitCode);
+}
 try {
   await start();
 } catch (error) {
