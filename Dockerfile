@@ -25,7 +25,7 @@ WORKDIR /namewell
 ENV NODE_ENV=production
 COPY --from=build /namewell/package.json ./
 COPY --from=build /namewell/node_modules/ node_modules/
-COPY --from=build /namewell/dist/server.js /namewell/dist/operate.js /namewell/dist/namewell.wasm /namewell/dist/client-*.so /namewell/dist/doctor-* dist/
+COPY --from=build /namewell/dist/server.js /namewell/dist/namewell.js /namewell/dist/operate.js /namewell/dist/namewell.wasm /namewell/dist/client-*.so /namewell/dist/doctor-* dist/
 # A new named volume takes this owner over. The image ships no file in it: on an overlay file system a table would be
 # copied at the first write, and readers that mapped it before would never see a change.
 RUN mkdir /dns_cache && chown node:node /dns_cache

@@ -57,7 +57,13 @@ const RENAMED = { "src/operate/worker.ts": "operate" }; // beside server.js it i
 
 async function buildServer() {
   const sources = [...globSync("src/**/*.ts"), ...globSync("demo/*.ts"), "assembly/layout.ts", ...BUILD_TOOLS];
-  const entries = ["src/server.ts", "src/operate/worker.ts", "demo/demo.ts", "demo/exampleUpstream.ts"];
+  const entries = [
+    "src/server.ts",
+    "src/operate/worker.ts",
+    "src/cli/namewell.ts",
+    "demo/demo.ts",
+    "demo/exampleUpstream.ts",
+  ];
   // The image is built without it.
   if (existsSync("bench")) {
     sources.push(...globSync("bench/*.ts"), ...globSync("test/support/*.ts"));
@@ -79,6 +85,7 @@ async function buildServer() {
     sourcemap: true,
     logLevel: "warning",
   });
+  if (existsSync("docs")) run("node", ["tools/commands-doc.mjs", "--write"], ""); // the image is built without them
 }
 
 installPackages();

@@ -19,6 +19,7 @@ const DIST = [
   "client-x64.so",
   "doctor-arm64",
   "doctor-x64",
+  "namewell.js",
   "namewell.wasm",
   "operate.js",
   "server.js",

@@ -1,0 +1,160 @@
+// Asks the server over control.sock; what only reads, over HTTP where that socket may not be used or is not there. Each
+// failure is an error that says what to do.
+import http from "node:http";
+import net from "node:net";
+import path from "node:path";
+import { type Doors, httpText } from "./doors.ts";
+import { CliError, NotRunning } from "./failures.ts";
+
+export interface Request {
+  readonly method: "GET" | "POST" | "PUT";
+  readonly path: string;
+  /** Sent as JSON. */
+  readonly body?: object;
+}
+export interface Answer<T> {
+  readonly value: T;
+  /** Undefined: over control.sock. */
+  readonly http: string | undefined;
+}
+
+interface Reply {
+  readonly status: number;
+  readonly text: string;
+}
+type Place = { readonly socketPath: string } | { readonly host: string; readonly port: number };
+
+const PATIENCE_MS = 5000;
+const ASKING_MS = 40_000; // DNS_CACHE_TIMEOUT_MS at its most, and what the server gives itself beside it
+const REPLY_BYTES_MAX = 64 * 1024 * 1024;
+const NOT_THERE = ["ENOENT", "ENOTDIR", "ECONNREFUSED"];
+const NOT_PERMITTED = ["EACCES", "EPERM"];
+
+/** @param patienceMs for the whole answer */
+export async function ask<T>(doors: Doors, request: Request, patienceMs?: number): Promise<Answer<T>> {
+  const { controlPath, http: address } = doors;
+  const patience = patienceMs ?? (request.path.includes("ask=1") ? ASKING_MS : PATIENCE_MS);
+  const refused =
+    controlPath === undefined ? undefined : await attempt({ socketPath: controlPath }, controlPath, request, patience);
+  if (refused !== undefined && "status" in refused)
+    return { value: valueIn<T>(refused, controlPath as string), http: undefined };
+
+  const why = refused?.code;
+  const isPermitted = why === undefined || !NOT_PERMITTED.includes(why);
+  if (request.method !== "GET" || address === undefined || (isPermitted && doors.isHttpDoubtful && why !== undefined)) {
+    throw await unreached(doors, why);
+  }
+  const where = httpText(address);
+  const reply = await attempt(address, where, { ...request, path: request.path.replace("&ask=1", "") }, patience);
+  if ("status" in reply) return { value: valueIn<T>(reply, where), http: where };
+  throw await unreached(doors, why, where);
+}
+
+/** A code where nobody could be asked there. */
+async function attempt(place: Place, where: string, request: Request, ms: number): Promise<Reply | { code: string }> {
+  try {
+    return await exchange(place, request, ms);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === "TIMEOUT") {
+      throw new CliError(
+        `The server on ${where} does not answer within ${ms / 1000} s: it hangs, or has too much to do`,
+      );
+    }
+    if (code?.startsWith("HPE_")) throw new CliError(`What listens on ${where} is no Namewell server`);
+    if (code === "ECONNRESET") throw new CliError(`The server on ${where} ended before its answer`);
+    if (code !== undefined) return { code };
+    throw new CliError(`${where}: ${message}`);
+  }
+}
+
+function exchange(place: Place, { method, path: target, body }: Request, ms: number): Promise<Reply> {
+  return new Promise((resolve, reject) => {
+    const sent = body === undefined ? "" : JSON.stringify(body);
+    const headers = {
+      Connection: "close",
+      ...(body && { "Content-Type": "application/json", "Content-Length": Buffer.byteLength(sent) }),
+    };
+    const request = http.request({ ...place, method, path: target, headers, agent: false }, (response) => {
+      const chunks: Buffer[] = [];
+      let length = 0;
+      response.on("data", (chunk: Buffer) => {
+        chunks.push(chunk);
+        length += chunk.length;
+        if (length > REPLY_BYTES_MAX) request.destroy(codeError("HPE_TOO_LONG"));
+      });
+      response.on("end", () =>
+        end(() => resolve({ status: response.statusCode ?? 0, text: `${Buffer.concat(chunks)}` })),
+      );
+      response.on("error", (error) => end(() => reject(error)));
+    });
+    const timer = setTimeout(() => request.destroy(codeError("TIMEOUT")), ms);
+    function end(settle: () => void): void {
+      clearTimeout(timer);
+      settle();
+    }
+    request.on("error", (error) => end(() => reject(error)));
+    request.end(sent);
+  });
+}
+
+function codeError(code: string): Error {
+  return Object.assign(new Error(code), { code });
+}
+
+function valueIn<T>({ status, text }: Reply, where: string): T {
+  const value = parsed(text);
+  if (typeof value !== "object" || value === null) {
+    throw new CliError(`What listens on ${where} is no Namewell server, or another version of it (HTTP ${status})`);
+  }
+  if (status === 200) return value as T;
+  const error = "error" in value ? `${value.error}` : `HTTP ${status}`;
+  if (status === 403) {
+    throw new CliError(`${error} (${where}). Ask as the server's own user or as root, over its control.sock`);
+  }
+  throw new CliError(error);
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+async function unreached(doors: Doors, why: string | undefined, where?: string): Promise<CliError> {
+  const { controlPath, directory } = doors;
+  const beside = where === undefined ? "" : `, and nobody listens on ${where}`;
+  const socketPath = path.join(directory, "dns.sock");
+  if (why !== undefined && NOT_PERMITTED.includes(why)) {
+    return new CliError(
+      `${controlPath} may be used by the server's own user and root alone${beside}. Run this as one of them (sudo, docker exec)`,
+    );
+  }
+  if (why !== undefined && !NOT_THERE.includes(why))
+    return new CliError(`${controlPath} cannot be connected to: ${why}${beside}`);
+  const isServing = await isListenedOn(socketPath);
+  if (isServing) {
+    return new CliError(
+      why === undefined
+        ? `control.sock is off in this environment (DNS_CACHE_CONTROL)${beside}, though a server listens on ${socketPath}. --control or --http says where to ask it`
+        : `A server listens on ${socketPath}, but nobody on ${controlPath}${beside}. Is its DNS_CACHE_CONTROL off or elsewhere? --control or --http says where to ask it`,
+    );
+  }
+  const looked = why === undefined ? "control.sock is off here" : `nobody listens on ${controlPath}`;
+  return new NotRunning(
+    `No server is running: ${looked}${beside}. Another directory is said by --dir or DNS_CACHE_DIR`,
+  );
+}
+
+function isListenedOn(socketPath: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = net.connect(socketPath);
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", ({ code }: NodeJS.ErrnoException) => resolve(code !== undefined && !NOT_THERE.includes(code)));
+  });
+}

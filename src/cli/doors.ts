@@ -1,0 +1,55 @@
+// Which server is meant: as the server's own settings in this environment say it, or options.
+import path from "node:path";
+import { ConfigError, type HttpAddress, readConfig } from "../settings/config.ts";
+import { CliError } from "./failures.ts";
+
+/** As they were typed. */
+export interface ServerOptions {
+  readonly dir?: string;
+  readonly control?: string;
+  readonly http?: string;
+}
+
+export interface Doors {
+  readonly directory: string;
+  /** Undefined: off. */
+  readonly controlPath: string | undefined;
+  readonly http: HttpAddress | undefined;
+  /** Somebody has said where the server is, and not its HTTP address: who listens on the usual one may be another. */
+  readonly isHttpDoubtful: boolean;
+}
+
+const NOBODY = { addresses: [], listing: { rotate: false, timeoutMs: 5000, attempts: 2 } };
+const VARIABLES = { dir: "DNS_CACHE_DIR", control: "DNS_CACHE_CONTROL", http: "DNS_CACHE_HTTP" } as const;
+
+export function doorsOf(options: ServerOptions, env: NodeJS.ProcessEnv): Doors {
+  const given = settingsOf(options);
+  const meant = Object.values(VARIABLES).map((name) => [name, given[name] ?? env[name] ?? ""]);
+  const settings: Record<string, string> = Object.fromEntries(meant);
+  const { directory, controlPath, http } = readSettings(settings, given);
+  const isNamed = settings.DNS_CACHE_DIR !== "" || settings.DNS_CACHE_CONTROL !== "";
+  return { directory, controlPath, http, isHttpDoubtful: isNamed && settings.DNS_CACHE_HTTP === "" };
+}
+
+/** The variables that say the same to a server. */
+export function settingsOf({ dir, control, http }: ServerOptions): Record<string, string> {
+  return {
+    ...(dir !== undefined && { DNS_CACHE_DIR: path.resolve(dir) }),
+    ...(control !== undefined && { DNS_CACHE_CONTROL: control === "off" ? control : path.resolve(control) }),
+    ...(http !== undefined && { DNS_CACHE_HTTP: http.replace(/^http:\/\/|\/+$/g, "") }),
+  };
+}
+
+function readSettings(settings: Record<string, string>, given: Record<string, string>) {
+  try {
+    return readConfig(settings, () => NOBODY);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const option = Object.entries(VARIABLES).find(([, name]) => name in given && error.message.startsWith(name));
+    throw new CliError(option === undefined ? error.message : error.message.replace(option[1], `--${option[0]}`));
+  }
+}
+
+export function httpText({ host, port }: HttpAddress): string {
+  return `http://${host.includes(":") ? `[${host}]` : host}:${port}/`;
+}
