@@ -2,9 +2,11 @@
 // what they get without the cache. It ends with 0 only if all that it shows is as it should be.
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import http from "node:http";
-import type { AddressInfo } from "node:net";
+import net, { type AddressInfo } from "node:net";
 import { networkInterfaces, tmpdir } from "node:os";
 import path from "node:path";
+import { createInterface, type Interface } from "node:readline";
+import { fileURLToPath } from "node:url";
 import { addressesIn, CLIENTS, isInstalled, PYTHON_TIMES, run } from "./clients.ts";
 import { startServer } from "./serverProcess.ts";
 import { startUpstream, type Zone } from "./upstream.ts";
@@ -16,6 +18,8 @@ const LOOKUPS = 200;
 const PAGE_NAME = "page.namewell.example";
 const UPSTREAM_DELAY_MS = 20; // as far away as a real one
 const PAGE = "served by its name\n";
+const NAMEWELL = fileURLToPath(new URL("namewell.js", import.meta.url)); // beside this bundle
+const isWatched = process.stdin.isTTY === true && process.stdout.isTTY === true;
 
 let isAllTrue = true;
 function check(isTrue: boolean, what: string): void {
@@ -31,8 +35,10 @@ const given = process.env.DNS_CACHE_UPSTREAMS;
 const zone: Zone = { ...EXAMPLE_ZONE, [PAGE_NAME]: { ttl: 60, A: ["127.0.0.1"] } };
 const upstream = given ? undefined : await startUpstream({ zone, delayMs: UPSTREAM_DELAY_MS });
 const directory = mkdtempSync(path.join(tmpdir(), "namewell-"));
+const statusPage = isWatched ? `127.0.0.1:${await freePort()}` : undefined;
 const server = startServer({
   DNS_CACHE_DIR: directory,
+  ...(statusPage !== undefined && { DNS_CACHE_HTTP: statusPage, DNS_CACHE_HTTP_NAMES: "on" }), // names of the demo's own
   DNS_CACHE_UPSTREAMS: given || `127.0.0.1:${upstream?.port}`,
   // The example upstream is none of this machine's nameservers, and what it denies is to be denied all the same.
   ...(upstream !== undefined && { DNS_CACHE_DENIALS: "final" }),
@@ -57,6 +63,8 @@ try {
   }
   showLog();
   if (upstream !== undefined) showCounts(upstream.asked);
+  await showStatus();
+  if (statusPage !== undefined) await keepUp(statusPage);
 } finally {
   const code = await server.stopped("SIGTERM");
   check(code === 0, "The server stopped cleanly");
@@ -155,6 +163,36 @@ function showCounts(asked: ReadonlyArray<{ name: string; type: string }>): void 
     check(count === 1, `The upstream was asked once for the address of ${name}`);
   }
   check(hits >= LOOKUPS, "All else came from the cache, most of it without asking the server");
+}
+
+async function showStatus(): Promise<void> {
+  await server.seen(`Serving numbers and health on ${directory}/control.sock`);
+  const status = await run(process.execPath, [NAMEWELL, "status", "--dir", directory], inherited);
+  console.log(`\nnamewell status:\n\n${status.stdout}`);
+  check(status.code === 0, `namewell status tells how the server is ${status.stderr}`);
+}
+
+async function keepUp(address: string): Promise<void> {
+  console.log(`\nThe server's page is http://${address}/ until Enter is pressed, and its commands are`);
+  console.log(`  node ${NAMEWELL} lookup ${NAMES[0]} --dir ${directory}`);
+  const terminal = createInterface({ input: process.stdin, output: process.stdout });
+  await once(terminal, "line", "close", "SIGINT");
+  terminal.close();
+}
+
+/** Whichever comes first. */
+function once(terminal: Interface, ...events: string[]): Promise<void> {
+  return new Promise((resolve) => {
+    for (const event of events) terminal.once(event, resolve);
+  });
+}
+
+async function freePort(): Promise<number> {
+  const listener = net.createServer();
+  await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
+  const { port } = listener.address() as AddressInfo;
+  await new Promise((resolve) => listener.close(resolve));
+  return port;
 }
 
 /** getent asks only for families that this machine has an address of, loopback apart. */
