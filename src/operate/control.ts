@@ -1,7 +1,11 @@
 // What the server is asked about itself, and told to do, by people: answered in the main thread, and never by it alone, since
 // who asks may ask often (worker.ts sees to that).
 //
-// The map of this folder. What is told is plain data (snapshot.ts), which counts.ts and explain.ts make.
+// The map of this folder. What is told is plain data (snapshot.ts), which counts.ts and explain.ts make; identities.ts says what
+// is always true of it, loop.ts how late the event loop is. The HTTP side is a thread of its own: side.ts starts it and
+// sidemessages.ts and sidestate.ts are what the two tell each other; worker.ts is its start list: what it asks of here
+// (asker.ts), its doors (doors.ts, http.ts, connections.ts), what it answers (routes.ts, bodies.ts): metrics (metrics.ts in the
+// words of metric.ts and upstreamsums.ts, written by exposition.ts) and the page (page/, with the last minutes of history.ts).
 import { LAYOUT_VERSION, OUTCOME_DATA } from "../../assembly/layout.ts";
 import { realMs } from "../clock.ts";
 import type { Counters } from "../counters.ts";

@@ -1,8 +1,9 @@
 // The map of this folder. A question is put to a group of servers (group.ts; gate.ts while none is there), to one after the
 // other (ask.ts); what was learned of each is in server.ts: health.ts, dialect.ts, window.ts, and what is counted in tally.ts.
 // One server is asked by exchange.ts, down the ladder (ladder.ts), with a query of query.ts, over one of the transports, which
-// all have the shape below: udp.ts, stream.ts (TCP and TLS) and https.ts; the latter two keep connections (pool.ts). probe.ts
-// asks for nobody.
+// all have the shape below: udp.ts, stream.ts (TCP and TLS, secure.ts) and https.ts, made by connect.ts; the latter two keep
+// connections (pool.ts), unless they fall silent (silence.ts). probe.ts asks for nobody. Addresses as users write them are
+// address.ts's; what a question usually takes is usual.ts's.
 import type { BuiltQuery } from "./query.ts";
 
 /** Nothing was learned of the server: it is this process that takes no more. */

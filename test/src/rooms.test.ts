@@ -74,6 +74,11 @@ describe("the rooms of src/", () => {
     ]);
   });
 
+  it("import in the one way that is looked at here", () => {
+    const others = files.filter((file) => /^import "\.|\bimport\("\./m.test(readFileSync(path.join(SRC, file), "utf8")));
+    expect(others).toEqual([]);
+  });
+
   it("import from each other in one direction, types too", () => {
     const against = imports.filter(({ from, to }) => {
       const [own, other] = [roomOf(from), roomOf(to)];
