@@ -24,6 +24,7 @@ export interface SearchFiles {
 
 const NDOTS_MAX = 15; // RES_MAXNDOTS
 const NAME_MAX = 253;
+const ODD_OPTIONS = new Set(["inet6", "no-tld-query", "no_tld_query"]);
 
 export function readSearchFiles(): SearchFiles {
   const { RES_OPTIONS, LOCALDOMAIN } = process.env;
@@ -67,14 +68,24 @@ function muslSearch({ resolvConf }: SearchFiles) {
   return { domains: domains.map(domainOf), ndots };
 }
 
-function leftToLibc(name: string, { hosts }: SearchFiles): string | undefined {
-  if (name === "localhost" || name.endsWith(".localhost")) return "it is this machine itself";
-  const isThere = hosts.split("\n").some((line) =>
-    wordsOf(line.replace(/#.*/, ""))
-      .slice(1)
-      .some((word) => word.toLowerCase() === name),
-  );
-  return isThere ? "it stands in /etc/hosts" : undefined;
+/** As shim/eligible.c has it. */
+function leftToLibc(name: string, { hosts, resolvConf, hostname, env }: SearchFiles): string | undefined {
+  const isUnder = (suffix: string) => name === suffix || name.endsWith(`.${suffix}`);
+  if (isUnder("localhost") || isUnder("localdomain")) return "it is this machine itself";
+  if (isUnder("local") && !isUnder("cluster.local")) return "names under .local are for mDNS";
+  if (/^_[^.]*$/.test(name)) return "it is no host's name";
+  const own = hostname.toLowerCase();
+  if (name === own || name === own.split(".", 1)[0]) return "it is this machine's own name";
+  if (namesIn(hosts).has(name)) return "it stands in /etc/hosts";
+  const options = linesOf(resolvConf).flatMap(([keyword, ...words]) => (keyword === "options" ? words : []));
+  const odd = [...options, ...wordsOf(env.RES_OPTIONS ?? "")].find((option) => ODD_OPTIONS.has(option));
+  if (odd !== undefined) return `resolv.conf's option ${odd} changes answers`;
+  return /^sortlist\b/m.test(resolvConf) ? "resolv.conf has a sortlist" : undefined;
+}
+
+function namesIn(hosts: string): Set<string> {
+  const lines = hosts.split("\n").map((line) => wordsOf(line.replace(/#.*/, "")).slice(1));
+  return new Set(lines.flat().map((name) => name.toLowerCase()));
 }
 
 function ndotsIn(options: readonly string[]): number | undefined {

@@ -45,7 +45,16 @@ describe("the names that are asked for", () => {
       "it stands in /etc/hosts",
       "it is this machine itself",
     ]);
-    expect([why("scanner"), why("192.0.2.1")]).toEqual([undefined, undefined]);
+    expect([why("scanner"), why("192.0.2.1"), why("a.cluster.local")]).toEqual([undefined, undefined, undefined]);
+    expect([why("a.local"), why("_sip"), why("node")]).toEqual([
+      "names under .local are for mDNS",
+      "it is no host's name",
+      "it is this machine's own name",
+    ]);
+    const resolvConf = "options ndots:2 no-tld-query\n";
+    expect(searchPlan("a", "glibc", { ...FILES, resolvConf }).leftToLibc).toBe(
+      "resolv.conf's option no-tld-query changes answers",
+    );
   });
 });
 
