@@ -30,7 +30,7 @@ export function makeSnapshot(changes: Partial<Snapshot> = {}): Snapshot {
       misses: { asked: 80, joined: 15, stale: 5, failure_known: 9, bypass: 7, refused: 4 },
       outcomes: { data: 230, no_name: 40, no_data: 20, temporary: 16, unfit: 11 },
       waiting: 3,
-      questionDurations: { socket: durations(0.1, 3, 3, 40, 9000), dns: durations() },
+      questionDurations: { socket: durations(0.125, 3, 3, 40, 9000), dns: durations() },
       evictions: 6,
       servedStale: 5,
       givenUp: 1,
