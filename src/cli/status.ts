@@ -49,7 +49,10 @@ function numbersOf(snapshot: Snapshot): string[][] {
   const servers = groups.flatMap(({ upstreams }) => upstreams);
   const up = servers.filter(({ isUp }) => isUp).length;
   return [
-    ["lookups", `${count(hits + misses)}, ${share(hits, hits + misses)} from the cache`],
+    [
+      "lookups",
+      hits + misses === 0 ? "none yet" : `${count(hits + misses)}, ${share(hits, hits + misses)} from the cache`,
+    ],
     ["  hits", `${count(sum(published))} in the table, ${count(sum(socket))} over the socket`],
     ["  misses", `${listed(counts.misses)}`],
     ["  outcomes", `${listed(counts.outcomes)}`],

@@ -64,6 +64,7 @@ describe("namewell, without a command or with serve,", () => {
 describe("namewell status", () => {
   it("tells the numbers of what was done", async () => {
     await serve();
+    expect(await fine("status")).toMatch(/^ {2}lookups +none yet$/m);
     for (const name of ["www.example", "www.example", "none.example"]) await ask(name);
     const text = await fine("status");
     expect(text).toMatch(/^ {2}lookups +6, 33\.3 % from the cache$/m);
