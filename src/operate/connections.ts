@@ -36,7 +36,9 @@ export function boundConnections(server: http.Server, { max, lifeMs }: Connectio
   });
 
   server.prependListener("request", ({ socket }: http.IncomingMessage, response: http.ServerResponse) => {
-    const sinceMs = idle.get(socket) ?? busy.get(socket);
+    // Nobody asks again before the answer but to have many answers made that it does not read.
+    if (busy.has(socket)) socket.destroy();
+    const sinceMs = idle.get(socket);
     if (sinceMs === undefined) return;
     idle.delete(socket);
     busy.set(socket, sinceMs);

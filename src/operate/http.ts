@@ -47,6 +47,7 @@ export function createHttpServer({ door, answer, hosts, limits }: HttpOptions): 
   const connections = boundConnections(server, bounds);
 
   server.on("request", (request, response) => {
+    if (request.socket.destroyed) return;
     void replyTo(request).then((given) => {
       response.writeHead(given.status, {
         ...HEADERS,
