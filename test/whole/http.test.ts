@@ -232,7 +232,7 @@ describe("lookups go on", () => {
       const socket = net.connect({ port, host: "127.0.0.1" });
       socket.on("error", () => undefined);
       if (at % 2 === 0) socket.write("GET /metrics HTTP/1.1\r\nHos");
-      else socket.write("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(20));
+      else socket.write("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(1500));
       socket.pause();
       return socket;
     });
@@ -244,8 +244,9 @@ describe("lookups go on", () => {
     isOver = true;
     await Promise.all(flood);
     expect((await control("/livez")).status).toBe(200);
+    expect(await sampleOf("namewell_http_restarts_total")).toBe(0);
     expect(await sampleOf("namewell_http_connections", { door: "tcp" })).toBeLessThanOrEqual(64);
-    expect(await sampleOf("namewell_http_connections_dropped_total", { door: "tcp" })).toBeGreaterThan(100);
+    expect(await sampleOf("namewell_http_connections_dropped_total", { door: "tcp" })).toBeGreaterThanOrEqual(100 - 64); // those that ask without reading are not among them
     for (const socket of sockets) socket.destroy();
   });
 
