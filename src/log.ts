@@ -71,7 +71,7 @@ export function createLog(level: LogLevel, destination: DestinationStream = stan
         { seconds },
         `Forgot all answers: real time ran ${seconds} s ahead, so the machine slept or was restored, or its clock was set`,
       ),
-    flushed: (what: string, entries: number) => logger.info({ what, entries }, `Flushed ${entries} entries: ${what}`),
+    flushed: (what: string, entries: number) => logger.info({ what, entries }, `Flushed ${entries} entries`),
     gotMessage: (name: string) => logger.debug(`Got message: '${name}'`),
     cacheWarmup: (name: string, type: string) => logger.debug({ type }, `Cache warmup ${name}`),
     cacheHit: (name: string, type: string, hits = 1) => logger.debug({ type, hits }, `Cache hit ${name}`),

@@ -75,7 +75,9 @@ describe("the rooms of src/", () => {
   });
 
   it("import in the one way that is looked at here", () => {
-    const others = files.filter((file) => /^import "\.|\bimport\("\./m.test(readFileSync(path.join(SRC, file), "utf8")));
+    const others = files.filter((file) =>
+      /^import "\.|\bimport\("\./m.test(readFileSync(path.join(SRC, file), "utf8")),
+    );
     expect(others).toEqual([]);
   });
 
