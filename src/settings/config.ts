@@ -1,7 +1,7 @@
 // The map of this folder: config.ts reads the environment, by values.ts what several settings accept, by rules.ts
 // DNS_CACHE_RULES; resolvconf.ts reads and follows /etc/resolv.conf.
 //
-// The server's settings: one frozen value, read once from the environment. The README's table is tested against
+// The server's settings: one frozen value, read once from the environment. The table of docs/settings.md is tested against
 // SETTINGS. A bad value is an error of one line that names the variable, the value and what is accepted.
 import path from "node:path";
 import { cleanEnv, makeValidator } from "envalid";
