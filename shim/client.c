@@ -192,7 +192,7 @@ static bool read_answer(struct question *question, uint8_t families, size_t leng
     uint8_t *frame = reply->large ? reply->large : reply->small;
     if (frame[NW_ANSWER_FAMILIES] != families || frame[NW_ANSWER_CANDIDATE] >= question->candidate_count ||
         !candidate(question, frame[NW_ANSWER_CANDIDATE]))
-        return false;
+        return because(question, WHY_NO_ANSWER);
     size_t at = NW_ANSWER_RECORDS;
     for (int i = 0; i < TYPES_MAX; i++) {
         if (!(families & 1 << i))
