@@ -86,8 +86,12 @@ static uint64_t now_ns(void) {
     return clock_read(CLOCK_MONOTONIC, &now) ? (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec : 0;
 }
 
-/* With the signals held back that a write may bring: of a reader that is gone, of a terminal in the foreground of
- * others. */
+static uint64_t bit_of(int signal) {
+    return 1ull << (signal - 1);
+}
+
+/* With the signals held back that a write may bring: of a reader that is gone, of a file that may not grow, of a
+ * terminal in the foreground of others. */
 static void write_line(const struct line *line) {
     const struct settings *user = settings();
     uint64_t device, inode;
@@ -102,18 +106,23 @@ static void write_line(const struct line *line) {
         send(STDERR_FILENO, line->text, line->length, MSG_NOSIGNAL | MSG_DONTWAIT);
         return;
     }
-    uint64_t held = 1ull << (SIGPIPE - 1) | 1ull << (SIGTTOU - 1), broken = 1ull << (SIGPIPE - 1), before, pending;
+    uint64_t held = bit_of(SIGPIPE) | bit_of(SIGXFSZ) | bit_of(SIGTTOU), before, pending = 0;
     if (syscall(SYS_rt_sigprocmask, SIG_BLOCK, &held, &before, SIGNAL_SET_BYTES) != 0)
         return;
-    bool was_pending = syscall(SYS_rt_sigpending, &pending, SIGNAL_SET_BYTES) == 0 && pending & broken;
-    if (syscall(SYS_write, STDERR_FILENO, line->text, line->length) < 0 && errno == EPIPE && !was_pending)
-        syscall(SYS_rt_sigtimedwait, &broken, NULL, &(struct timespec){0, 0}, SIGNAL_SET_BYTES);
+    syscall(SYS_rt_sigpending, &pending, SIGNAL_SET_BYTES);
+    if (syscall(SYS_write, STDERR_FILENO, line->text, line->length) < 0 && (errno == EPIPE || errno == EFBIG)) {
+        uint64_t raised = bit_of(errno == EPIPE ? SIGPIPE : SIGXFSZ) & ~pending;
+        if (raised)
+            syscall(SYS_rt_sigtimedwait, &raised, NULL, &(struct timespec){0, 0}, SIGNAL_SET_BYTES);
+    }
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, SIGNAL_SET_BYTES);
 }
 
+/* 0: nothing is to be said of this call, whatever the settings are at its end. */
 uint64_t explain_begin(struct question *question) {
     question->why = WHY_TABLE;
-    return now_ns();
+    const struct settings *user = settings();
+    return user && user->explain ? now_ns() : 0;
 }
 
 /* `answer` is what came of it, where it is not libc's. */
@@ -136,7 +145,6 @@ OWN_FRAME void explain(const char *call, const char *name, enum why why, const c
     put(&line, ".");
     put_number(&line, took_ns / 100 % 10);
     put(&line, " us\n");
-    if (began_ns)
-        write_line(&line);
+    write_line(&line);
     guard_leave(guard);
 }

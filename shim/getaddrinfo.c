@@ -214,14 +214,14 @@ static int from_cache(const char *node, const char *service, const struct addrin
     struct question question;
     struct request request;
     int error = TO_LIBC;
-    uint64_t began_ns = is_explained() ? explain_begin(&question) : 0;
+    uint64_t began_ns = began_explained(&question);
     if (!node || !understand(hints, &request)) {
         because(&question, WHY_HINTS);
     } else if (eligible(node, &question)) {
         error = resolve(&question, &request, service, result);
         interfaces_end(&request.interfaces);
     }
-    if (is_explained())
+    if (__builtin_expect(began_ns != 0, false))
         explain("getaddrinfo", node, question.why, told(error), began_ns);
     if (error == TO_LIBC)
         errno = errno_before;

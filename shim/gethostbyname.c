@@ -88,7 +88,7 @@ static int from_cache(const char *name, int family, const struct place *place, s
     int errno_before = errno;
     struct question question;
     int error = TO_LIBC;
-    uint64_t began_ns = is_explained() ? explain_begin(&question) : 0;
+    uint64_t began_ns = began_explained(&question);
     if (family != AF_INET && family != AF_INET6)
         because(&question, WHY_HINTS);
     else if (eligible(name, &question)) {
@@ -97,7 +97,7 @@ static int from_cache(const char *name, int family, const struct place *place, s
         else
             error = resolve(&question, family, place, found, h_error);
     }
-    if (is_explained())
+    if (__builtin_expect(began_ns != 0, false))
         explain("gethostbyname", name, question.why, told(error, *found, h_error), began_ns);
     errno = errno_before;
     if (error != TO_LIBC)

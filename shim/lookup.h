@@ -257,12 +257,13 @@ enum why {
     WHY_FORM,
     WHY_COUNT
 };
-extern _Atomic bool explains;
-static inline bool is_explained(void) {
-    return __builtin_expect(atomic_load_explicit(&explains, memory_order_relaxed), false);
-}
+extern _Atomic bool may_explain;
 struct question;
 uint64_t explain_begin(struct question *);
+static inline uint64_t began_explained(struct question *question) {
+    bool may = atomic_load_explicit(&may_explain, memory_order_relaxed);
+    return __builtin_expect(may, false) ? explain_begin(question) : 0;
+}
 void explain(const char *call, const char *name, enum why, const char *answer, uint64_t began_ns);
 
 /* eligible.c */

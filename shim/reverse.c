@@ -145,10 +145,10 @@ static const char *told(int outcome) {
  * stack has no room for another. */
 int name_find(int family, const uint8_t *address, struct question *question) {
     int errno_before = errno;
-    uint64_t began_ns = is_explained() ? explain_begin(question) : 0;
+    uint64_t began_ns = began_explained(question);
     question->name[0] = '\0';
     int outcome = eligible_address(family, address, question) ? resolve(question) : TO_LIBC;
-    if (is_explained())
+    if (__builtin_expect(began_ns != 0, false))
         explain("name of", question->name, question->why, told(outcome), began_ns);
     errno = errno_before;
     return outcome;

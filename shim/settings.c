@@ -111,7 +111,7 @@ void settings_read(struct settings *into, const char *(*get)(const char *), bool
 #define PLACES 3
 static struct settings places[PLACES];
 static const struct settings *_Atomic the_settings;
-_Atomic bool explains;
+_Atomic bool may_explain = true; /* until the settings are read */
 
 /* False where all are taken, which a process comes to only by throwing its readers out with siglongjmp. */
 static bool read_into_free_place(const char *(*get)(const char *)) {
@@ -124,7 +124,7 @@ static bool read_into_free_place(const char *(*get)(const char *)) {
     const struct settings *none = NULL;
     settings_read(&places[place], get, getauxval(AT_SECURE) != 0);
     if (atomic_compare_exchange_strong(&the_settings, &none, &places[place]))
-        atomic_store_explicit(&explains, places[place].explain, memory_order_relaxed);
+        atomic_store_explicit(&may_explain, places[place].explain, memory_order_relaxed);
     return true;
 }
 

@@ -135,6 +135,7 @@ describe.each(["glibc", "musl"] as const)("on %s", (libc) => {
     ["it is closed", "closed"],
     ["its pipe is full", "full"],
     ["its pipe has no reader", "broken"],
+    ["its file may not grow", "limited"],
   ])("leaves standard error alone, and the lookup as it is, where %s", async (_title, way) => {
     const program = buildProgram("test/shim/explained.c", libc);
     const { code, stdout, stderr, signal } = await box.run(["env", `LD_PRELOAD=${CLIENT}`, program, way], {

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -55,6 +56,21 @@ static int with_pipe(char **arguments, int is_full) {
     return 0;
 }
 
+/* Standard error is a file from the start, and may not grow. */
+static int with_full_file(char **arguments) {
+    char path[] = "/tmp/namewell-explained-XXXXXX";
+    if (getenv("HAS_FILE") == NULL) {
+        int fd = mkstemp(path);
+        if (fd < 0 || unlink(path) != 0)
+            return 2;
+        put_in_place(fd);
+        setenv("HAS_FILE", "1", 1);
+        execv("/proc/self/exe", arguments);
+        return 2;
+    }
+    return setrlimit(RLIMIT_FSIZE, &(struct rlimit){0, 0});
+}
+
 int main(int count, char **arguments) {
     const char *way = count > 1 ? arguments[1] : "";
     if (strcmp(way, "names") == 0)
@@ -67,6 +83,9 @@ int main(int count, char **arguments) {
         put_in_place(fd);
     } else if (strcmp(way, "closed") == 0) {
         close(STDERR_FILENO);
+    } else if (strcmp(way, "limited") == 0) {
+        if (with_full_file(arguments) != 0)
+            return 2;
     } else if (with_pipe(arguments, strcmp(way, "full") == 0) != 0) {
         return 2;
     }
@@ -77,7 +96,7 @@ int main(int count, char **arguments) {
     sigpending(&pending);
     if (fd >= 0 && fstat(fd, &status) != 0)
         return 2;
-    if (error == 0 && status.st_size == 0 && !sigismember(&pending, SIGPIPE))
+    if (error == 0 && status.st_size == 0 && !sigismember(&pending, SIGPIPE) && !sigismember(&pending, SIGXFSZ))
         puts("ok");
     else
         printf("error %d, %ld bytes\n", error, (long)status.st_size);
