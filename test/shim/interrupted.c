@@ -1,6 +1,7 @@
 /* settings.c alone, with a clock of the program's own: `interrupted` reads the settings, is interrupted at it, and asks
  * for them in the handler. Prints what either gets, and for how many milliseconds the handler waited. */
 #include "../../shim/claim.c"
+#include "../../shim/descriptor.c"
 #include "../../shim/settings.c"
 #include <stdio.h>
 
