@@ -70,9 +70,9 @@ bool eligible_address(int family, const uint8_t *address, struct question *quest
         address += 12, v4 = true;
     if (!user || user->off)
         return because(question, user ? user->off_why : WHY_BAD_SETTINGS);
+    write_question(address, v4, question);
     if (v4 ? is_local_v4(address) : is_local_v6(address))
         return because(question, WHY_LOCAL);
-    write_question(address, v4, question);
     if (user->bypass[0] && is_bypassed(question, user->bypass))
         return because(question, WHY_BYPASS);
     question->now = tick_ms();

@@ -69,7 +69,7 @@ describe.each(["glibc", "musl"] as const)("on %s", (libc) => {
     [
       "this machine's address",
       "gethostbyaddr 127.0.0.1 4 2",
-      "name of \"\": libc, since such names are this machine's or this link's",
+      "name of \"1.0.0.127.in-addr.arpa\": libc, since such names are this machine's or this link's",
     ],
   ])("says of %s", async (_title, call, line) => {
     expect(await said(call)).toBe(`namewell: ${line}`);
