@@ -3,6 +3,7 @@
 import http from "node:http";
 import net from "node:net";
 import path from "node:path";
+import { SNAPSHOT_SCHEMA } from "../operate/snapshot.ts";
 import { type Doors, httpText } from "./doors.ts";
 import { CliError, NotRunning } from "./failures.ts";
 
@@ -11,6 +12,8 @@ export interface Request {
   readonly path: string;
   /** Sent as JSON. */
   readonly body?: object;
+  /** Ends it. */
+  readonly signal?: AbortSignal;
 }
 export interface Answer<T> {
   readonly value: T;
@@ -27,6 +30,14 @@ type Place = { readonly socketPath: string } | { readonly host: string; readonly
 const PATIENCE_MS = 5000;
 const ASKING_MS = 40_000; // DNS_CACHE_TIMEOUT_MS at its most, and what the server gives itself beside it
 const REPLY_BYTES_MAX = 64 * 1024 * 1024;
+/** What each reply has at least: another service may listen there, or another version of this one. */
+const SHAPES: Readonly<Record<string, readonly string[]>> = {
+  "/status": ["schema", "counts", "groups", "table", "directory", "events"],
+  "/names": ["top", "failing", "slow"],
+  "/lookup": ["reports"],
+  "/flush": ["table", "beside", "failures", "underWay"],
+  "/log-level": ["level"],
+};
 const NOT_THERE = ["ENOENT", "ENOTDIR", "ECONNREFUSED"];
 const NOT_PERMITTED = ["EACCES", "EPERM"];
 
@@ -37,7 +48,7 @@ export async function ask<T>(doors: Doors, request: Request, patienceMs?: number
   const refused =
     controlPath === undefined ? undefined : await attempt({ socketPath: controlPath }, controlPath, request, patience);
   if (refused !== undefined && "status" in refused)
-    return { value: valueIn<T>(refused, controlPath as string), http: undefined };
+    return { value: valueIn<T>(request, refused, controlPath as string), http: undefined };
 
   const why = refused?.code;
   const isPermitted = why === undefined || !NOT_PERMITTED.includes(why);
@@ -46,7 +57,7 @@ export async function ask<T>(doors: Doors, request: Request, patienceMs?: number
   }
   const where = httpText(address);
   const reply = await attempt(address, where, { ...request, path: request.path.replace("&ask=1", "") }, patience);
-  if ("status" in reply) return { value: valueIn<T>(reply, where), http: where };
+  if ("status" in reply) return { value: valueIn<T>(request, reply, where), http: where };
   throw await unreached(doors, why, where);
 }
 
@@ -68,26 +79,29 @@ async function attempt(place: Place, where: string, request: Request, ms: number
   }
 }
 
-function exchange(place: Place, { method, path: target, body }: Request, ms: number): Promise<Reply> {
+function exchange(place: Place, { method, path: target, body, signal }: Request, ms: number): Promise<Reply> {
   return new Promise((resolve, reject) => {
     const sent = body === undefined ? "" : JSON.stringify(body);
     const headers = {
       Connection: "close",
       ...(body && { "Content-Type": "application/json", "Content-Length": Buffer.byteLength(sent) }),
     };
-    const request = http.request({ ...place, method, path: target, headers, agent: false }, (response) => {
-      const chunks: Buffer[] = [];
-      let length = 0;
-      response.on("data", (chunk: Buffer) => {
-        chunks.push(chunk);
-        length += chunk.length;
-        if (length > REPLY_BYTES_MAX) request.destroy(codeError("HPE_TOO_LONG"));
-      });
-      response.on("end", () =>
-        end(() => resolve({ status: response.statusCode ?? 0, text: `${Buffer.concat(chunks)}` })),
-      );
-      response.on("error", (error) => end(() => reject(error)));
-    });
+    const request = http.request(
+      { ...place, method, path: target, headers, agent: false, ...(signal && { signal }) },
+      (response) => {
+        const chunks: Buffer[] = [];
+        let length = 0;
+        response.on("data", (chunk: Buffer) => {
+          chunks.push(chunk);
+          length += chunk.length;
+          if (length > REPLY_BYTES_MAX) request.destroy(codeError("HPE_TOO_LONG"));
+        });
+        response.on("end", () =>
+          end(() => resolve({ status: response.statusCode ?? 0, text: `${Buffer.concat(chunks)}` })),
+        );
+        response.on("error", (error) => end(() => reject(error)));
+      },
+    );
     const timer = setTimeout(() => request.destroy(codeError("TIMEOUT")), ms);
     function end(settle: () => void): void {
       clearTimeout(timer);
@@ -102,9 +116,9 @@ function codeError(code: string): Error {
   return Object.assign(new Error(code), { code });
 }
 
-function valueIn<T>({ status, text }: Reply, where: string): T {
+function valueIn<T>(request: Request, { status, text }: Reply, where: string): T {
   const value = parsed(text);
-  if (typeof value !== "object" || value === null) {
+  if (typeof value !== "object" || value === null || (status === 200 && !isOurs(request, value))) {
     throw new CliError(`What listens on ${where} is no Namewell server, or another version of it (HTTP ${status})`);
   }
   if (status === 200) return value as T;
@@ -113,6 +127,11 @@ function valueIn<T>({ status, text }: Reply, where: string): T {
     throw new CliError(`${error} (${where}). Ask as the server's own user or as root, over its control.sock`);
   }
   throw new CliError(error);
+}
+
+function isOurs({ path: target }: Request, value: object): boolean {
+  const shape = SHAPES[target.split("?", 1)[0] as string] ?? [];
+  return shape.every((key) => key in value) && (!("schema" in value) || value.schema === SNAPSHOT_SCHEMA);
 }
 
 function parsed(text: string): unknown {

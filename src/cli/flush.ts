@@ -11,7 +11,7 @@ export interface FlushOptions {
   readonly all?: true;
 }
 
-const PATIENCE_MS = 10_000; // a table of millions is gone through
+const PATIENCE_MS = 65_000; // longer than the server gives itself: a table of millions is gone through
 
 export async function flush(session: Session, name: string | undefined, options: FlushOptions): Promise<void> {
   const body = meant(name, options);

@@ -33,20 +33,30 @@ export async function watch(session: Session, options: WatchOptions): Promise<vo
   const intervalMs = wholeNumber("--interval", options.interval, 1, INTERVAL_MAX) * 1000;
   const most =
     options.count === undefined ? Number.POSITIVE_INFINITY : wholeNumber("--count", options.count, 1, COUNT_MAX);
-  const read = async () => (await ask<Snapshot>(session.doors, { method: "GET", path: "/status" })).value;
   const stopped = new AbortController();
+  const { signal } = stopped;
+  const read = async () => (await ask<Snapshot>(session.doors, { method: "GET", path: "/status", signal })).value;
   process.once("SIGINT", () => stopped.abort());
   process.once("SIGTERM", () => stopped.abort());
 
+  try {
+    await follow(session, intervalMs, most, read, signal);
+  } catch (error) {
+    if (!signal.aborted) throw error; // Ctrl-C is how it ends
+  }
+}
+
+async function follow(
+  session: Session,
+  intervalMs: number,
+  most: number,
+  read: () => Promise<Snapshot>,
+  signal: AbortSignal,
+): Promise<void> {
   let last = await read();
-  for (let lines = 0; lines < most && !stopped.signal.aborted; ) {
-    try {
-      await sleep(intervalMs, undefined, { signal: stopped.signal });
-    } catch {
-      return; // Ctrl-C is how it ends
-    }
+  for (let lines = 0; lines < most; ) {
+    await sleep(intervalMs, undefined, { signal });
     const now = await read();
-    if (stopped.signal.aborted) return;
     if (now.startedAtMs !== last.startedAtMs) {
       session.remark("The server was started anew");
     } else {

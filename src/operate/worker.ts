@@ -5,7 +5,7 @@ import fs from "node:fs";
 import os from "node:os";
 import { parentPort, workerData } from "node:worker_threads";
 import { nowMs } from "../clock.ts";
-import { createAsker } from "./asker.ts";
+import { createAsker, FLUSH_MS } from "./asker.ts";
 import { controlDoor, keepOpen, tcpDoor } from "./doors.ts";
 import { createExposition } from "./exposition.ts";
 import { createHistory, HISTORY_EVERY_MS } from "./history.ts";
@@ -33,7 +33,7 @@ const answer = createRoutes({
   sideState,
   isLive: () => isMainLive(data.beats, nowMs()),
 });
-const controlLimits = { idleMs: IDLE_MS + data.patienceMs, lifeMs: CONTROL_LIFE_MS };
+const controlLimits = { idleMs: IDLE_MS + Math.max(FLUSH_MS, data.patienceMs), lifeMs: CONTROL_LIFE_MS };
 const hosts = [os.hostname(), ...(data.http ? [data.http.host] : [])];
 const servers = {
   tcp: createHttpServer({ door: "tcp", answer, hosts }),

@@ -163,6 +163,20 @@ describe("where something else answers, or nothing", () => {
     expect(await run(["status", "--control", other])).toMatchObject({ code: 1, stderr });
   });
 
+  it.each([{}, [], { schema: 99 }, { ...makeSnapshot(), schema: 99 }])(
+    "a reply that is another service's, or another version's, is told as such: %j",
+    async (body) => {
+      await answering(200, body);
+      for (const args of [...READING, ...CHANGING]) {
+        const { code, stdout, stderr } = await run(args);
+        expect({ args, code, stdout }).toEqual({ args, code: 1, stdout: "" });
+        expect(stderr).toBe(
+          `namewell: What listens on ${controlPath} is no Namewell server, or another version of it (HTTP 200)\n`,
+        );
+      }
+    },
+  );
+
   it("an error of the server is told on one line, whatever stands in it", async () => {
     await answering(503, { error: "too\nmuch \x1b[31m" });
     expect(await run(["status"])).toMatchObject({ code: 1, stdout: "", stderr: "namewell: too\\x0amuch \\x1b[31m\n" });
