@@ -1,6 +1,8 @@
 // One table of commands: in help, docs and completion scripts.
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { COMMANDS, optionsOf } from "../../../src/cli/commands.ts";
@@ -55,8 +57,21 @@ describe("a completion script", () => {
   describe.each(SHELLS)("for %s", (shell) => {
     const missing = toolMissing(shell, shell);
     it.skipIf(missing)(`parses${missing ? ` (skipped: ${missing})` : ""}`, () => {
-      const parsed = spawnSync(shell, ["-n"], { input: completionScript(shell), encoding: "utf8" });
-      expect({ status: parsed.status, stderr: parsed.stderr }).toEqual({ status: 0, stderr: "" });
+      const home = mkdtempSync(path.join(tmpdir(), "namewell-test-"));
+      const file = path.join(home, "completion");
+      try {
+        for (const [script, isFine] of [
+          [completionScript(shell), true],
+          ["if (((\n", false],
+        ] as const) {
+          writeFileSync(file, script);
+          const env = { PATH: process.env.PATH ?? "", HOME: home };
+          const { status } = spawnSync(shell, ["-n", file], { encoding: "utf8", env });
+          expect([script, status === 0]).toEqual([script, isFine]);
+        }
+      } finally {
+        rmSync(home, { recursive: true });
+      }
     });
   });
 
