@@ -166,10 +166,10 @@ export function createAsk(options: AskOptions): Ask {
         return givenMs > 0 ? Math.min(ms, givenMs) : ms;
       }
 
-      /** All have failed; the dead are not waited for where one has said so itself. */
+      /** All have failed; those that are gone are not waited for where one has said so itself. */
       function hasNoWay(): boolean {
         const now = nowMs();
-        const isLeft = (server: Server) => !failed.has(server) && (failed.size === 0 || !server.health.isDead(now));
+        const isLeft = (server: Server) => !failed.has(server) && (failed.size === 0 || !server.health.isGone(now));
         return !servers.some(isLeft);
       }
 
@@ -316,9 +316,14 @@ export function createAsk(options: AskOptions): Ask {
         const silent = servers.filter((server) => !failed.has(server));
         const areUnheard = silent.length > 0 && silent.every(({ health }) => health.isUnheard(now));
         const isThere = ({ health }: Server) => !health.isUnheard(now) && !health.isDead(now) && !health.isClosed(now);
-        if (areUnheard || silent.some(isThere)) return "unanswered";
+        if (areUnheard || silent.some(isThere) || isTruncated()) return "unanswered";
         const whys = [...failed.values()].map(({ why }) => why);
         return (["said", "lack", "unanswered"] as const).find((why) => whys.includes(why)) ?? "silent";
+      }
+
+      /** One has an answer, and nothing but TCP brings it, by which libc asks the others then. */
+      function isTruncated(): boolean {
+        return [...failed.values()].some((ending) => ending.isTruncated === true);
       }
 
       function finish(asked: Asked): void {

@@ -6,7 +6,8 @@
 //                        without where there was none with it, 3 questions in a row
 //   small replies        an answer to 512 bytes where 1232 brought silence, 3 in a row    10 min a reply to 1232
 //   TCP first            an answer over TCP where UDP brought silence, 3 in a row         1 min  a reply over UDP
-//   no TCP               it is refused, or silent where a datagram was doubted            1 min  a reply over TCP
+//   no TCP               it is refused; or silent where a datagram was doubted, 3 in a    1 min  a reply over TCP
+//                        row
 //   no mixed letters     an answer to small letters where mixed ones were denied; or      10 min
 //                        the question given back in other letters with what TCP says too,
 //                        3 in a row
@@ -44,7 +45,8 @@ export interface Dialect {
   gaveCookie(cookie: Uint8Array): void;
   forgetCookie(): void;
   hasNoTcp(nowMs: number): boolean;
-  lacksTcp(nowMs: number): void;
+  /** It was refused or closed, or silent. */
+  lacksTcp(nowMs: number, isSilent: boolean): void;
   /** In which it is not as servers usually are, in words. */
   habits(nowMs: number): string[];
   /** It may be another server by now. */
@@ -73,7 +75,7 @@ export function createDialect(): Dialect {
   const noEdns = createLesson(10 * MINUTE_MS);
   const smallReplies = createLesson(10 * MINUTE_MS);
   const tcpFirst = createLesson(MINUTE_MS);
-  const noTcp = createLesson(MINUTE_MS, 1);
+  const noTcp = createLesson(MINUTE_MS);
   const noMixedLetters = createLesson(10 * MINUTE_MS);
   const zones = new Map<string, number>();
   let zonesUntilMs = 0;
@@ -172,7 +174,7 @@ export function createDialect(): Dialect {
     },
     forgetCookie: () => setCookie(undefined),
     hasNoTcp: noTcp.holds,
-    lacksTcp: (nowMs) => void noTcp.learn(nowMs),
+    lacksTcp: (nowMs, isSilent) => void (isSilent ? noTcp.sign(nowMs) : noTcp.learn(nowMs)),
     habits(nowMs) {
       const lessons = {
         "no EDNS": noEdns,
@@ -204,7 +206,7 @@ function* zonesOf(name: string): Generator<string> {
 }
 
 /** What is believed after some signs in a row, for a while. */
-function createLesson(lastsMs: number, signsNeeded = SIGNS) {
+function createLesson(lastsMs: number) {
   let signs = 0;
   let untilMs = 0;
 
@@ -219,7 +221,7 @@ function createLesson(lastsMs: number, signsNeeded = SIGNS) {
     holds: (nowMs: number) => nowMs < untilMs,
     learn,
     /** True where this is the one that makes it news. */
-    sign: (nowMs: number) => ++signs >= signsNeeded && learn(nowMs),
+    sign: (nowMs: number) => ++signs >= SIGNS && learn(nowMs),
     contradict() {
       signs = 0;
     },

@@ -31,6 +31,8 @@ export type Ending =
       readonly why: Why;
       /** SERVFAIL and such: the next query may bring something. */
       readonly mayChange?: boolean;
+      /** It has an answer that does not fit a datagram. */
+      readonly isTruncated?: boolean;
     };
 
 export interface Listener {
@@ -141,7 +143,7 @@ export function createExchange({ readReply, counters, log }: ExchangeOptions): E
     function descend(sign: Sign, because: Because, from: Form | undefined): boolean {
       const isSilentTcp = sign === "silence" && isTcp(rung) && isUdp;
       if (isSilentTcp && !isTruncated && !isOut("plain")) {
-        dialect.lacksTcp(nowMs());
+        dialect.lacksTcp(nowMs(), true);
         return goWithoutTcp(steps.at(-1)?.because);
       }
       let next = nextRung(rung, sign);
@@ -280,14 +282,14 @@ export function createExchange({ readReply, counters, log }: ExchangeOptions): E
     function fail(failed: string, mayChange = false): void {
       // Who answers others, and refuses this one, may have too much to do.
       const isForNow = isTruncated || (failed === "REFUSED" && health.hasAnswered(nowMs()));
-      end({ failed, why: isForNow ? "unanswered" : "said", mayChange });
+      end({ failed, why: isForNow ? "unanswered" : "said", mayChange, isTruncated });
     }
 
     /** Silence begins anew, or this was all there is. */
     function proceed(hasGone: boolean): void {
       if (hasGone) listener.goesOn();
       else if (steps.some(({ isOver }) => !isOver)) return;
-      else end({ failed: isTruncated ? "truncated" : "no reply that counts", why: "unanswered" });
+      else end({ failed: isTruncated ? "truncated" : "no reply that counts", why: "unanswered", isTruncated });
     }
 
     function take(record: Uint8Array, zoneBytes: number, step: Step, now: number): void {
@@ -355,7 +357,7 @@ export function createExchange({ readReply, counters, log }: ExchangeOptions): E
       } else if (error instanceof FloodError) {
         doubt(step, "flood");
       } else if (isUdp && isTcp(step.rung)) {
-        dialect.lacksTcp(now);
+        dialect.lacksTcp(now, false);
         proceed(goWithoutTcp(step.because));
       } else if (code !== undefined && KEPT_BACK.has(code)) {
         sent[isTcp(step.rung) ? "tcp" : "udp"]--; // it has not gone out
