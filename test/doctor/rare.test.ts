@@ -77,7 +77,7 @@ describe.skipIf(missing)(`the doctor${missing ? ` (skipped: ${missing})` : ""} f
 
   it("a server of other frames (NW-305)", async () => {
     const server = await place.server();
-    await box.run(["kill", "-STOP", String(server)]);
+    await place.signal("SIGSTOP", server);
     renameSync(join(place.directory, "dns.sock"), join(place.directory, "aside"));
     const other = createServer((socket) => socket.resume().end(Buffer.from([0, 0, 0, 8, 99, 5, 0, 0])));
     await new Promise<void>((resolve) => other.listen(join(place.directory, "dns.sock"), resolve));

@@ -77,8 +77,13 @@ export class Place {
     return findingsOf(await this.box.run([...before, DOCTOR, "--json", ...args], options));
   }
 
+  /** Of the shell, since `kill` is a program of its own only where procps is installed. */
+  async signal(name: NodeJS.Signals, ...pids: (number | string)[]): Promise<void> {
+    await this.box.run(["sh", "-c", 'for pid; do kill -s "$0" "$pid"; done', name.slice(3), ...pids.map(String)]);
+  }
+
   async close(): Promise<void> {
-    if (this.#servers.length > 0) await this.box.run(["kill", "-KILL", ...this.#servers]);
+    await this.signal("SIGKILL", ...this.#servers);
     await Promise.all(this.#started.map((running) => running.stop("SIGKILL")));
     rmSync(this.base, { recursive: true, force: true });
   }
