@@ -249,7 +249,7 @@ OWN_FRAME static bool exchange_frames(struct question *question, uint8_t familie
     struct exchange exchange = {.deadline_ms = now + (uint64_t)patience, .last_ms = now + EXCHANGE_MS_MAX};
     if (patience == 0)
         return false;
-    if (!connect_socket(&exchange, settings()->socket_path, patience))
+    if (!connect_socket(&exchange, folder()->socket_path, patience))
         return because(question, WHY_NO_SOCKET);
     question->why = WHY_SOCKET;
     bool greeted = patience != PROBE_PATIENCE_MS || greet(&exchange);
@@ -278,7 +278,7 @@ void tell(uint8_t kind, uint8_t *frame, size_t length) {
     uint64_t heartbeat_ms;
     struct exchange exchange;
     if (map_server(&heartbeat_ms) == SERVER_ALIVE && atomic_load_explicit(&next_probe_ms, memory_order_relaxed) == 0 &&
-        !is_not_permitted(now_ms()) && connect_socket(&exchange, settings()->socket_path, 0)) {
+        !is_not_permitted(now_ms()) && connect_socket(&exchange, folder()->socket_path, 0)) {
         send_frame(exchange.fd, kind, frame, length);
         close(exchange.fd);
     }

@@ -71,15 +71,23 @@ struct settings {
     uint8_t off_why;                                   /* enum why */
     uint64_t stderr_device, stderr_inode;              /* as it was at the start */
     enum { BY_PROGRAM, ALWAYS, NEVER } clear_deepbind; /* dlopen.c */
-    char socket_path[SOCKET_PATH_BYTES];
-    char table_path[SOCKET_PATH_BYTES + 3];
+    struct folder {
+        char socket_path[SOCKET_PATH_BYTES];
+        char table_path[SOCKET_PATH_BYTES + 3];
+    } folders[2];
+    unsigned folder_count;
     char bypass[BYPASS_BYTES];
 };
 const struct settings *settings(void);
-const char *own_socket(void);
 const char *variable(const char *name);
 void settings_begin(char **environment);
 void settings_read(struct settings *into, const char *(*get)(const char *), bool secure);
+void folder_look(void);
+const struct folder *folder(void); /* where the server's files are, as folder_look() has found it last */
+
+/* folder.c */
+const char *own_socket(void);
+bool folders_find(struct settings *into, const char *directory);
 
 /* real.c: the functions that we stand in front of, and which libc they are of */
 enum real {

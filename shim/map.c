@@ -210,7 +210,8 @@ OWN_FRAME static void map_anew(const char *path, bool has_header) {
  * process may have changed its root). Only a table that says so itself is given up. */
 OWN_FRAME static void look_at_path(void) {
     const struct map *map = atomic_load_explicit(&current, memory_order_acquire);
-    const char *path = settings()->table_path;
+    folder_look();
+    const char *path = folder()->table_path;
     struct stat status;
     bool is_there = identify(AT_FDCWD, path, &status);
     bool is_mapped = is_there && map && atomic_load_explicit(&map->device, memory_order_relaxed) == status.st_dev &&

@@ -3,67 +3,14 @@
  * first lookup (php-fpm's workers, nginx, sshd); where no constructor runs, as they stand at the first lookup or dlopen
  * with RTLD_DEEPBIND. */
 #include "lookup.h"
-#include <link.h>
+#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
-#include <sys/un.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
-
-#define SOCKET_NAME "/dns.sock"
-#define TABLE_NAME "/cache.table"
-
-_Static_assert(SOCKET_PATH_BYTES == sizeof(((struct sockaddr_un *)0)->sun_path), "sun_path");
-_Static_assert(sizeof(((struct settings *)0)->table_path) == SOCKET_PATH_BYTES - sizeof SOCKET_NAME + sizeof TABLE_NAME,
-               "whatever directory fits the one fits the other");
-
-static int own_object(struct dl_phdr_info *info, size_t size, void *path) {
-    (void)size;
-    uintptr_t here = (uintptr_t)&own_object;
-    for (int i = 0; i < info->dlpi_phnum; i++) {
-        const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
-        if (segment->p_type == PT_LOAD && here - info->dlpi_addr - segment->p_vaddr < segment->p_memsz) {
-            *(const char **)path = info->dlpi_name;
-            return 1;
-        }
-    }
-    return 0;
-}
-
-/* Puts `directory`, made absolute, and the socket's name in `into`; leaves it empty when that does not fit. */
-static void place_socket(char *into, size_t size, const char *directory, size_t length) {
-    size_t at = 0;
-    if (length == 0 || directory[0] != '/') {
-        if (!getcwd(into, size) || into[0] != '/')
-            goto too_long;
-        at = strlen(into);
-        if (at + 1 >= size)
-            goto too_long;
-        into[at++] = '/';
-    }
-    if (at + length + sizeof SOCKET_NAME > size)
-        goto too_long;
-    memcpy(into + at, directory, length);
-    memcpy(into + at + length, SOCKET_NAME, sizeof SOCKET_NAME);
-    return;
-too_long:
-    into[0] = '\0';
-}
-
-/* dns.sock beside our own file; empty if that cannot be told. Asked for first by the constructor, while the process has
- * one thread and is still where it was started. */
-const char *own_socket(void) {
-    static char path[SOCKET_PATH_BYTES];
-    if (!path[0]) {
-        const char *object = NULL;
-        dl_iterate_phdr(own_object, &object);
-        const char *slash = object ? strrchr(object, '/') : NULL;
-        if (slash)
-            place_socket(path, sizeof path, object, (size_t)(slash - object));
-    }
-    return path;
-}
 
 void settings_read(struct settings *into, const char *(*get)(const char *), bool secure) {
     memset(into, 0, sizeof *into);
@@ -92,39 +39,29 @@ void settings_read(struct settings *into, const char *(*get)(const char *), bool
         else
             memcpy(into->bypass, bypass, length + 1);
     }
-    if (directory && directory[0]) {
-        place_socket(into->socket_path, sizeof into->socket_path, directory, strlen(directory));
-    } else {
-        memcpy(into->socket_path, own_socket(), sizeof into->socket_path);
-    }
-    if (!into->socket_path[0]) {
+    if (!folders_find(into, directory))
         into->off = true;
-        return;
-    }
-    size_t length_of_directory = strlen(into->socket_path) - strlen(SOCKET_NAME);
-    memcpy(into->table_path, into->socket_path, length_of_directory);
-    memcpy(into->table_path + length_of_directory, TABLE_NAME, sizeof TABLE_NAME);
 }
 
-/* Each writer has a place of its own: whoever was stopped in the midst of it may go on when another has taken his claim
+/* Each writer has one of its own: whoever was stopped in the midst of it may go on when another has taken his claim
  * over, or is left behind in the parent of a fork. */
-#define PLACES 3
-static struct settings places[PLACES];
+#define COPIES 3
+static struct settings copies[COPIES];
 static const struct settings *_Atomic the_settings;
 _Atomic bool may_explain = true; /* until the settings are read */
 
 /* False where all are taken, which a process comes to only by throwing its readers out with siglongjmp. */
-static bool read_into_free_place(const char *(*get)(const char *)) {
+static bool read_into_free_copy(const char *(*get)(const char *)) {
     static _Atomic uint32_t taken;
-    uint32_t place = atomic_fetch_add(&taken, 1);
-    if (place >= PLACES) {
-        atomic_store(&taken, PLACES);
+    uint32_t copy = atomic_fetch_add(&taken, 1);
+    if (copy >= COPIES) {
+        atomic_store(&taken, COPIES);
         return false;
     }
     const struct settings *none = NULL;
-    settings_read(&places[place], get, getauxval(AT_SECURE) != 0);
-    if (atomic_compare_exchange_strong(&the_settings, &none, &places[place]))
-        atomic_store_explicit(&may_explain, places[place].explain, memory_order_relaxed);
+    settings_read(&copies[copy], get, getauxval(AT_SECURE) != 0);
+    if (atomic_compare_exchange_strong(&the_settings, &none, &copies[copy]))
+        atomic_store_explicit(&may_explain, copies[copy].explain, memory_order_relaxed);
     return true;
 }
 
@@ -160,7 +97,7 @@ static const char *from_loader(const char *name) {
  * has made its variables before. */
 void settings_begin(char **environment) {
     given = environment;
-    read_into_free_place(on_glibc() ? from_loader : variable);
+    read_into_free_copy(on_glibc() ? from_loader : variable);
     given = NULL;
     variable_find(); /* for later */
 }
@@ -176,7 +113,7 @@ OWN_FRAME static bool read_once(void) {
         if (!may_wait)
             return false;
     }
-    bool is_read = atomic_load_explicit(&the_settings, memory_order_acquire) || read_into_free_place(variable);
+    bool is_read = atomic_load_explicit(&the_settings, memory_order_acquire) || read_into_free_copy(variable);
     release(&reader);
     return is_read;
 }
@@ -190,4 +127,28 @@ const struct settings *settings(void) {
     bool is_read = read_once();
     guard_leave(guard);
     return is_read ? atomic_load_explicit(&the_settings, memory_order_acquire) : NULL;
+}
+
+/* In the second folder, since nothing of the server's stands in the first. */
+static _Atomic bool is_elsewhere;
+
+static bool is_there(const char *path) {
+    struct stat status;
+    return syscall(SYS_newfstatat, AT_FDCWD, path, &status, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static bool holds_any(const struct folder *folder) {
+    return is_there(folder->table_path) || is_there(folder->socket_path);
+}
+
+void folder_look(void) {
+    const struct settings *known = settings();
+    if (known->folder_count < 2)
+        return;
+    bool is_in_second = !holds_any(&known->folders[0]) && holds_any(&known->folders[1]);
+    atomic_store_explicit(&is_elsewhere, is_in_second, memory_order_relaxed);
+}
+
+const struct folder *folder(void) {
+    return &settings()->folders[atomic_load_explicit(&is_elsewhere, memory_order_relaxed)];
 }

@@ -62,7 +62,7 @@ static void cannot_connect(const char *path, int error) {
 }
 
 bool check_server(void) {
-    const char *path = settings()->socket_path;
+    const char *path = folder()->socket_path;
     group("server");
     if (!path[0] || is_found(201) || is_found(202) || is_found(207)) {
         note("not looked for, without its directory");

@@ -107,15 +107,16 @@ void stand_in(void) {
     bool is_glibc =
         target.has_libc ? !is_musl : is_there("/lib64/ld-linux-x86-64.so.2") || is_there("/lib/ld-linux-aarch64.so.1");
     libc_found = is_musl && !is_glibc ? LIBC_MUSL : LIBC_GLIBC;
+    folder_look();
 }
 
 const char *directory(void) {
     static char path[SOCKET_PATH_BYTES];
-    const struct settings *known = settings();
-    size_t length = strlen(known->socket_path);
+    const char *socket_path = folder()->socket_path;
+    size_t length = strlen(socket_path);
     if (length == 0)
         return "";
-    memcpy(path, known->socket_path, length + 1);
+    memcpy(path, socket_path, length + 1);
     char *end = strrchr(path, '/');
     *(end > path ? end : end + 1) = '\0';
     return path;

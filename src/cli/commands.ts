@@ -15,6 +15,8 @@ export interface Command {
   readonly hasNoJson?: true;
   /** Reads and writes no server. */
   readonly isAlone?: true;
+  /** Nor has it to do with where one is. */
+  readonly isWithoutServer?: true;
   readonly examples: readonly string[];
 }
 export interface Argument {
@@ -165,6 +167,17 @@ export const COMMANDS: readonly Command[] = [
     examples: ["namewell run -- curl https://www.example.com", "namewell run --dir /run/namewell -- python3 app.py"],
   },
   {
+    name: "install",
+    summary: "put client.so and the doctor into a folder",
+    description: [
+      "The server puts both into its own directory. Where that is mounted noexec, or programs start before it, they may lie in any other folder, from which client.so finds /run/namewell by itself (another directory of the server's by DNS_CACHE_DIR). Each file comes by one rename, and one that is the same stays, so that running programs may have it loaded. The folder is made where it is not there.",
+    ],
+    arguments: [{ name: "<folder>", what: "where to" }],
+    hasNoJson: true,
+    isWithoutServer: true,
+    examples: ["namewell install /opt/namewell"],
+  },
+  {
     name: "log-level",
     summary: "show the server's log level, or change it until it ends",
     description: ["The level of the next start is DNS_CACHE_LOG_LEVEL's."],
@@ -177,7 +190,7 @@ export const COMMANDS: readonly Command[] = [
     description: ["Completes commands, options and their values; of names it knows nothing."],
     arguments: [{ name: "<shell>", what: "the shell", choices: ["bash", "zsh", "fish"] }],
     hasNoJson: true,
-    isAlone: true,
+    isWithoutServer: true,
     examples: [
       'eval "$(namewell completion bash)"',
       "namewell completion zsh > /usr/local/share/zsh/site-functions/_namewell",
@@ -187,8 +200,8 @@ export const COMMANDS: readonly Command[] = [
 ];
 
 /** Those that a command takes, --help apart. */
-export function optionsOf({ name, options = [], hasNoJson, isAlone }: Command): readonly Option[] {
-  if (name === "completion") return options;
+export function optionsOf({ options = [], hasNoJson, isAlone, isWithoutServer }: Command): readonly Option[] {
+  if (isWithoutServer) return options;
   const where = isAlone ? [DIRECTORY_OPTION] : SERVER_OPTIONS;
   return [...options, ...(hasNoJson ? [] : [JSON_OPTION]), ...where];
 }

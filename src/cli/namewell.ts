@@ -10,6 +10,7 @@ import { diagnose } from "./diagnose.ts";
 import { doorsOf, type ServerOptions, settingsOf } from "./doors.ts";
 import { CliError } from "./failures.ts";
 import { type FlushOptions, flush } from "./flush.ts";
+import { install } from "./install.ts";
 import { logLevel } from "./logLevel.ts";
 import { type LookupOptions, lookup } from "./lookup.ts";
 import { environment, type Format, run } from "./preload.ts";
@@ -37,6 +38,12 @@ async function perform({ command, words, options }: Given): Promise<number | und
   }
   if (command === "completion") {
     process.stdout.write(completionScript(word as Shell));
+    return 0;
+  }
+  if (command === "install") {
+    const { lines, remarks } = install(word as string);
+    for (const line of lines) process.stdout.write(`${visible(line)}\n`);
+    for (const remark of remarks) process.stderr.write(`${visible(remark)}\n`);
     return 0;
   }
   const session = createSession(doorsOf(options, process.env), options.json === true);

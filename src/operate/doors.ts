@@ -1,7 +1,7 @@
 // Opens a door of the HTTP side, and tries again later where that fails or it is lost: a taken port is no reason to end.
 import type http from "node:http";
 import path from "node:path";
-import { asidePathIn } from "../place/directory.ts";
+import { asidePathIn } from "../place/install.ts";
 import { createSocketFile } from "../place/socketfile.ts";
 import type { HttpAddress } from "../settings/config.ts";
 

@@ -1,13 +1,13 @@
-// The map of this folder: directory.ts, socketfile.ts for the file of a socket, mounts.ts and condition.ts for how the
-// directory is, and library.ts, which reads client.so and the doctor from the build.
+// The map of this folder: directory.ts, socketfile.ts for the file of a socket, install.ts for what is put there whole,
+// mounts.ts and condition.ts for how the directory is, and library.ts, which reads client.so and the doctor from the build.
 //
 // The shared directory: client.so and doctor are put in place by rename, and dns.sock by hard link, so that none is ever
 // missing, half written or of a wrong mode.
-import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import type net from "node:net";
 import path from "node:path";
 import type { Log } from "../log.ts";
+import { ASIDE, asidePathIn, installFile, makeDirectory } from "./install.ts";
 import { createSocketFile, isAnswering, SocketTaken } from "./socketfile.ts";
 
 export class DirectoryError extends Error {}
@@ -32,12 +32,7 @@ export interface Directory {
   leave(): void;
 }
 
-// Start of the names of files that are not in their place yet; a whole one is as long as dns.sock, since the path of a
-// socket may have 107 bytes in all.
-const ASIDE = ".nw-";
-const INSTALLED_MODE = 0o555;
 const SOCKET_MODE = 0o666; // connecting asks for write permission
-const DIRECTORY_MODE = 0o755;
 const LEFT_OVER_MS = 10_000; // a server that starts just now puts each file in its place sooner
 
 export function openDirectory(directory: string, log: Log): Directory {
@@ -71,13 +66,13 @@ export function openDirectory(directory: string, log: Log): Directory {
     installClient(library) {
       const isInstalled = attempt(() => {
         removeLeftOver(LEFT_OVER_MS);
-        return install(clientPath, library);
+        return installFile(clientPath, library);
       });
       if (isInstalled) log.clientInstalled(clientPath);
     },
     installDoctor(program) {
       try {
-        install(doctorPath, program);
+        installFile(doctorPath, program);
       } catch {
         // No lookup needs it; what is half written goes with what is left over.
       }
@@ -119,37 +114,5 @@ export function openDirectory(directory: string, log: Log): Directory {
         // It is gone, or it is a directory: no reason not to start.
       }
     }
-  }
-
-  /** Processes have the old file mapped; an equal one is left to them. False for that. */
-  function install(file: string, bytes: Buffer): boolean {
-    if (isInstalledAlready(file, bytes)) return false;
-    const aside = asidePath();
-    fs.writeFileSync(aside, bytes, { mode: INSTALLED_MODE, flag: "wx" });
-    fs.chmodSync(aside, INSTALLED_MODE);
-    fs.renameSync(aside, file);
-    return true;
-  }
-
-  function isInstalledAlready(file: string, bytes: Buffer): boolean {
-    try {
-      return (fs.statSync(file).mode & 0o777) === INSTALLED_MODE && fs.readFileSync(file).equals(bytes);
-    } catch {
-      return false;
-    }
-  }
-}
-
-/** What a killed server leaves there is removed by the next one. */
-export function asidePathIn(directory: string): string {
-  return path.join(directory, `${ASIDE}${randomBytes(3).toString("base64url")}`);
-}
-
-/** With those that lead to it. Not left to the umask: whoever cannot enter one of them has no client.so. */
-function makeDirectory(directory: string): void {
-  const first = fs.mkdirSync(directory, { recursive: true });
-  if (first === undefined) return;
-  for (let made = path.resolve(directory); made.length >= path.resolve(first).length; made = path.dirname(made)) {
-    fs.chmodSync(made, DIRECTORY_MODE);
   }
 }

@@ -2,6 +2,7 @@
  * for them in the handler. Prints what either gets, and for how many milliseconds the handler waited. */
 #include "../../shim/claim.c"
 #include "../../shim/descriptor.c"
+#include "../../shim/folder.c"
 #include "../../shim/settings.c"
 #include <stdio.h>
 
