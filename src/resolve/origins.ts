@@ -9,39 +9,34 @@ export interface Origin {
   readonly atMs: number;
 }
 
+type From = Pick<Origin, "upstream" | "transport"> & { readonly tookMs: number };
+
 export interface Origins {
-  add(key: string, from: Pick<Origin, "upstream" | "transport"> & { readonly tookMs: number }, atMs: number): void;
+  add(key: string, from: From, atMs: number): void;
   get(key: string): Origin | undefined;
+}
+
+interface Place {
+  readonly key: string;
+  readonly from: From;
+  readonly atMs: number;
 }
 
 const PLACES = 8192; // a power of two
 
 /** Each question has one place, in which the latest stands: to find out costs next to nothing, which each miss pays for. */
-export function createOrigins(places = PLACES): Origins {
-  const keys: string[] = new Array(places).fill("");
-  const upstreams: string[] = new Array(places).fill("");
-  const transports = new Array<Origin["transport"]>(places).fill("udp");
-  const tookMs = new Float64Array(places);
-  const atMs = new Float64Array(places);
+export function createOrigins(count = PLACES): Origins {
+  const places: (Place | undefined)[] = new Array(count).fill(undefined);
 
   return {
-    add(key, from, now) {
-      const place = hashOf(key) & (places - 1);
-      keys[place] = key;
-      upstreams[place] = from.upstream;
-      transports[place] = from.transport;
-      tookMs[place] = from.tookMs;
-      atMs[place] = now;
+    add(key, from, atMs) {
+      places[hashOf(key) & (count - 1)] = { key, from, atMs };
     },
     get(key) {
-      const place = hashOf(key) & (places - 1);
-      if (keys[place] !== key) return undefined;
-      return {
-        upstream: upstreams[place] as string,
-        transport: transports[place] as Origin["transport"],
-        seconds: (tookMs[place] as number) / 1000,
-        atMs: atMs[place] as number,
-      };
+      const place = places[hashOf(key) & (count - 1)];
+      if (place?.key !== key) return undefined;
+      const { from, atMs } = place;
+      return { upstream: from.upstream, transport: from.transport, seconds: from.tookMs / 1000, atMs };
     },
   };
 }

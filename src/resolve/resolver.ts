@@ -118,7 +118,7 @@ export function createResolver(options: ResolverOptions): Resolver {
       return stale;
     }
     const standing = failures.standing(key, view.generation(), now);
-    let underWay = questions.find(question, view);
+    let underWay = questions.find(key, view);
     if (underWay !== undefined) counters.joined++;
     else if (failure !== undefined) {
       counters.failuresKnown++;
@@ -129,7 +129,7 @@ export function createResolver(options: ResolverOptions): Resolver {
     } else {
       counters.asked++;
       log.cacheWarmup(question.name, typeName(question.type));
-      underWay = ask(question, view);
+      underWay = ask(question, key, view);
     }
     if (standing !== undefined) return orFailed(question, standing, underWay);
     return cache.mayServeStale(question, now, view.staleSeconds) ? orStale(question, view, underWay) : underWay.record;
@@ -189,15 +189,16 @@ export function createResolver(options: ResolverOptions): Resolver {
   /** In the background; undefined where that may not be now. */
   function askAnew(question: Question, view: View, isOneOfMany = false): Promise<Uint8Array> | undefined {
     const now = nowMs();
-    if (questions.find(question, view) !== undefined) return undefined;
-    if (failures.get(keyOf(question), view.generation(), now) !== undefined) return undefined;
+    const key = keyOf(question);
+    if (questions.find(key, view) !== undefined) return undefined;
+    if (failures.get(key, view.generation(), now) !== undefined) return undefined;
     if (!questions.hasRoom() || !mayRefresh(now, isOneOfMany ? REFRESHES_LEFT_BY_MANY : 0)) {
       counters.refreshesRefused++;
       return undefined;
     }
     counters.refreshes++;
     log.cacheRefresh(question.name, typeName(question.type));
-    const { record } = ask(question, view);
+    const { record } = ask(question, key, view);
     void record.then((asked) => {
       if (isFailure(asked) || outcomeOf(asked) === OUTCOME_UNFIT) counters.refreshesFailed++;
       else counters.refreshesDone++;
@@ -205,8 +206,8 @@ export function createResolver(options: ResolverOptions): Resolver {
     return record;
   }
 
-  function ask(question: Question, view: View): UnderWay {
-    const underWay = questions.begin(question, view);
+  function ask(question: Question, key: string, view: View): UnderWay {
+    const underWay = questions.begin(question, key, view);
     void askUpstreams(underWay).then((record) => {
       questions.ended();
       underWay.give(record);
@@ -227,7 +228,7 @@ export function createResolver(options: ResolverOptions): Resolver {
   }
 
   async function askUpstreams(underWay: UnderWay): Promise<Uint8Array> {
-    const { question, view, generation, sinceMs } = underWay;
+    const { question, key, view, generation, sinceMs } = underWay;
     const standstills = standstill.count();
     const isOfNow = () =>
       !underWay.isForgotten && generation === view.generation() && standstills === standstill.count(); // or of another view
@@ -237,14 +238,13 @@ export function createResolver(options: ResolverOptions): Resolver {
     names.took(question.name, typeName(question.type), nowMs() - sinceMs);
     if ("record" in asked) {
       const { origin } = asked;
-      if (origin !== undefined) origins.add(underWay.key, origin, realMs());
-      return isOfNow() ? keep(question, view, asked.record) : cache.pass(marked(asked.record, view), nowMs());
+      if (origin !== undefined) origins.add(key, origin, realMs());
+      return isOfNow() ? keep(underWay, asked.record) : cache.pass(marked(asked.record, view), nowMs());
     }
     counters.failures++;
     names.failed(question.name);
     log.questionFailed(question.name, typeName(question.type), asked.failure);
     const { why } = asked;
-    const key = keyOf(question);
     const now = nowMs();
     if (isOfNow() && why !== "lack") {
       failures.add(key, { why, isOneSided: isOneSided(underWay, why), askedAtMs: sinceMs, generation }, now);
@@ -257,9 +257,9 @@ export function createResolver(options: ResolverOptions): Resolver {
     return record;
   }
 
-  function keep(question: Question, view: View, record: Uint8Array): Uint8Array {
-    failures.forget(keyOf(question));
-    const other = questions.find(otherOf(question), view);
+  function keep({ question, key, view }: UnderWay, record: Uint8Array): Uint8Array {
+    failures.forget(key);
+    const other = questions.find(keyOf(otherOf(question)), view);
     if (other !== undefined) other.isOtherAnswered = true;
     return cache.keep(marked(record, view), nowMs(), view.usualMs(), view.limits);
   }
@@ -270,19 +270,19 @@ export function createResolver(options: ResolverOptions): Resolver {
   }
 
   /** Whoever asks for it once more need not wait for the servers again. */
-  function takeLate({ question, view, sinceMs }: UnderWay, record: Uint8Array): void {
-    if ((cache.answeredAtMs(question) ?? 0) > sinceMs) return;
+  function takeLate(underWay: UnderWay, record: Uint8Array): void {
+    if ((cache.answeredAtMs(underWay.question) ?? 0) > underWay.sinceMs) return;
     counters.answersLate++;
-    const kept = keep(question, view, record);
-    questions.find(question, view)?.give(kept);
+    const kept = keep(underWay, record);
+    questions.find(underWay.key, underWay.view)?.give(kept);
   }
 
   /** Silence to one type alone, from a server that is there: the other type's answer is younger than the silence. */
-  function isOneSided({ question, generation, sinceMs, isOtherAnswered }: UnderWay, why: Why): boolean {
+  function isOneSided({ question, key, generation, sinceMs, isOtherAnswered }: UnderWay, why: Why): boolean {
     if (why === "said" || cache.answeredAtMs(question) !== undefined) return false;
     if (isOtherAnswered) return true;
     const otherAtMs = cache.answeredAtMs(otherOf(question));
-    return otherAtMs !== undefined && otherAtMs >= (failures.sinceMs(keyOf(question), generation, nowMs()) ?? sinceMs);
+    return otherAtMs !== undefined && otherAtMs >= (failures.sinceMs(key, generation, nowMs()) ?? sinceMs);
   }
 
   function viewOf({ name }: Question): View {

@@ -23,8 +23,8 @@ export interface UnderWay {
 
 export interface Questions {
   /** Put to the servers that would be asked now. */
-  find(question: Question, view: View): UnderWay | undefined;
-  begin(question: Question, view: View): UnderWay;
+  find(key: string, view: View): UnderWay | undefined;
+  begin(question: Question, key: string, view: View): UnderWay;
   /** Upstreams have said all that they will of one that was begun. */
   ended(): void;
   /** For one more. */
@@ -48,12 +48,11 @@ export function createQuestions(): Questions {
   let asked = 0;
 
   return {
-    find(question, view) {
-      const underWay = underWays.get(keyOf(question));
+    find(key, view) {
+      const underWay = underWays.get(key);
       return underWay?.generation === view.generation() ? underWay : undefined;
     },
-    begin(question, view) {
-      const key = keyOf(question);
+    begin(question, key, view) {
       let settle: UnderWay["give"] = () => undefined;
       const record = new Promise<Uint8Array>((resolve) => {
         settle = resolve;
