@@ -43,6 +43,14 @@ static void note(const struct map *map, const struct question *question, uint32_
     usage_note(map->base + NW_HEADER_EPOCH, slot, answer->nonce, answer->refresh_ms <= question->now, question->now);
 }
 
+/* Whoever may know more than the server's upstreams is asked by libc, and then the table has not been of use. */
+static bool is_of_no_use(const struct question *question, uint8_t families, const struct reply *reply) {
+    for (unsigned left = families; left; left &= left - 1)
+        if (reply->answers[__builtin_ctz(left)].outcome == NW_OUTCOME_DATA)
+            return false;
+    return !question->negative_is_final;
+}
+
 /* True: the reply holds a fresh answer for each family, of which there are two at most. */
 bool table_find(const struct question *question, uint8_t families, struct reply *reply) {
     reply_begin(reply);
@@ -59,6 +67,8 @@ bool table_find(const struct question *question, uint8_t families, struct reply 
             return false;
         copy += NW_SLOT_BYTES;
     }
+    if (is_of_no_use(question, families, reply))
+        return true;
     for (unsigned left = families; left; left &= left - 1)
         note(map, question, slots[__builtin_ctz(left)], &reply->answers[__builtin_ctz(left)]);
     return true;

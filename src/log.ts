@@ -55,6 +55,16 @@ export function createLog(level: LogLevel, destination: DestinationStream = stan
     staleSocketReplaced: (socket: string) => logger.warn({ socket }, "Replaced the socket of a server that is gone"),
     directoryWritable: (directory: string) =>
       logger.warn({ directory }, "Others than the owner may write in the shared directory: they own everybody's DNS"),
+    libraryNoexec: (path: string) =>
+      logger.warn(
+        { path },
+        `No program can load ${path}: it lies on a volume that is mounted noexec. Install it elsewhere, and set DNS_CACHE_LIBRARY`,
+      ),
+    directorySmall: (directory: string) =>
+      logger.warn(
+        { directory },
+        `${directory} has no room for a second table, which a restart or change of servers makes`,
+      ),
     tableContinued: (entries: number, dropped: number) =>
       logger.info({ entries, dropped }, `Went on with ${entries} entries of the last table`),
     tableSetAside: (reason: string) => logger.info({ reason }, `Set the last table aside: ${reason}`),

@@ -76,6 +76,13 @@ async function start(): Promise<void> {
   });
   const listener = createListener(responder, counters);
   const isListening = () => listener.server.listening;
+  const condition = createCondition({
+    directory: config.directory,
+    libraryPath: config.libraryPath,
+    libraryArch: process.arch,
+    libraryBytes: library.length,
+    tableBytes: config.sharedTable ? wasm.image.length : 0,
+  });
   const control = createControl({
     version: VERSION,
     entries: config.entries,
@@ -84,7 +91,7 @@ async function start(): Promise<void> {
     questionsLimit: IN_FLIGHT_MAX,
     isListening,
     connections: listener.connections,
-    directory: createCondition(config.directory, process.arch, library.length),
+    directory: condition,
     cache,
     publisher,
     resolver,
@@ -162,6 +169,9 @@ async function start(): Promise<void> {
   const { upstreams, listing } = config;
   if (listing !== undefined) followNameservers(readNameservers, useNameservers, { addresses: upstreams, listing });
   if (upstreams.length === 0) log.upstreamsMissing();
+  const { isLibraryNoexec, hasRoomForSecondTable } = condition();
+  if (isLibraryNoexec) log.libraryNoexec(config.libraryPath);
+  if (!hasRoomForSecondTable) log.directorySmall(config.directory);
   log.listening(directory.socketPath, upstreams.map(upstreamText), config.entries);
   watchLoop(counters.eventLoopDelays);
   const { http, httpNames: areNamesShown, controlPath, timeoutMs } = config;

@@ -77,7 +77,7 @@ export const CODES: ReadonlyArray<readonly [code: Code, level: Level, hint: stri
   [
     "NW-213",
     "warning",
-    "Where containers see it noexec too, preload client.so from another place and set DNS_CACHE_DIR.",
+    "Where programs see it noexec too, install client.so elsewhere (namewell install) and set the server's DNS_CACHE_LIBRARY.",
   ],
   ["NW-301", "problem", "Start the server, and see its log; until then libc answers."],
   ["NW-302", "problem", "Restart the server, and see its log; until then libc answers."],

@@ -34,7 +34,7 @@ export function checkDirectory(findings: Findings, config: Config, build: string
   checkRights(findings, directory, status);
   checkVolume(findings, config);
   checkReplaced(findings, directory);
-  checkFiles(findings, directory, build);
+  checkFiles(findings, config, build);
   return true;
 }
 
@@ -46,11 +46,13 @@ function checkRights(findings: Findings, directory: string, { mode, uid }: fs.St
   }
 }
 
-function checkVolume(findings: Findings, { directory, entries, sharedTable }: Config): void {
+function checkVolume(findings: Findings, { directory, libraryPath, entries, sharedTable }: Config): void {
   const mount = mountOf(directory);
   const on = mount === undefined ? "" : ` on ${mount.fileSystem}, mounted at ${mount.point}`;
   if (mount !== undefined && NOT_SHARED.test(mount.fileSystem)) findings.found("NW-212", `${directory} lies${on}`);
-  if (mount?.isNoexec) findings.found("NW-213", `${directory} lies${on}, noexec`);
+  const folder = path.dirname(libraryPath);
+  if (mountOf(folder)?.isNoexec)
+    findings.found("NW-213", `${folder}, from which client.so is loaded, is mounted noexec`);
   const { blocks, bavail, bsize } = fs.statfsSync(directory);
   const wanted = HEADER_BYTES + Math.ceil(entries / WAYS) * SET_BYTES;
   const free = bavail * bsize;
@@ -79,8 +81,7 @@ function checkReplaced(findings: Findings, directory: string): void {
   }
 }
 
-function checkFiles(findings: Findings, directory: string, build: string): void {
-  const file = path.join(directory, "client.so");
+function checkFiles(findings: Findings, { directory, libraryPath: file }: Config, build: string): void {
   let library: Buffer;
   try {
     library = readLibrary(build, process.arch);

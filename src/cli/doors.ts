@@ -12,6 +12,7 @@ export interface ServerOptions {
 
 export interface Doors {
   readonly directory: string;
+  readonly libraryPath: string;
   /** Undefined: off. */
   readonly controlPath: string | undefined;
   readonly http: HttpAddress | undefined;
@@ -25,10 +26,11 @@ const VARIABLES = { dir: "DNS_CACHE_DIR", control: "DNS_CACHE_CONTROL", http: "D
 export function doorsOf(options: ServerOptions, env: NodeJS.ProcessEnv): Doors {
   const given = settingsOf(options);
   const meant = Object.values(VARIABLES).map((name) => [name, given[name] ?? env[name] ?? ""]);
-  const settings: Record<string, string> = Object.fromEntries(meant);
-  const { directory, controlPath, http } = readSettings(settings, given);
+  const library = options.dir === undefined ? (env.DNS_CACHE_LIBRARY ?? "") : "";
+  const settings: Record<string, string> = { ...Object.fromEntries(meant), DNS_CACHE_LIBRARY: library };
+  const { directory, libraryPath, controlPath, http } = readSettings(settings, given);
   const isNamed = settings.DNS_CACHE_DIR !== "" || settings.DNS_CACHE_CONTROL !== "";
-  return { directory, controlPath, http, isHttpDoubtful: isNamed && settings.DNS_CACHE_HTTP === "" };
+  return { directory, libraryPath, controlPath, http, isHttpDoubtful: isNamed && settings.DNS_CACHE_HTTP === "" };
 }
 
 /** The variables that say the same to a server. */

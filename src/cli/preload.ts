@@ -8,6 +8,7 @@ import type { Session } from "./session.ts";
 
 export type Format = "shell" | "docker" | "compose" | "kubernetes";
 
+const FOUND = "/run/namewell"; // by client.so, where neither table nor socket is beside it
 const SEPARATORS = /[ :]/; // of LD_PRELOAD (ld.so(8))
 const NOT_FOUND = 127; // as shells have it
 const NOT_RUN = 126;
@@ -18,25 +19,35 @@ const OTHERS: readonly NodeJS.Signals[] = ["SIGTERM", "SIGHUP", "SIGUSR1", "SIGU
 
 export function environment(session: Session, { format }: { readonly format: Format }, env: NodeJS.ProcessEnv): void {
   const { directory } = session.doors;
-  const library = libraryIn(directory);
+  const library = libraryOf(session);
   const value = format === "shell" ? appended(env.LD_PRELOAD, library) : library;
-  session.give({ LD_PRELOAD: value, directory }, () => environmentLines(format, value, directory));
+  const variables = { LD_PRELOAD: value, ...directoryFor(library, directory) };
+  const directories = [...new Set([directory, path.dirname(library)])];
+  session.give({ ...variables, directory }, () => environmentLines(format, Object.entries(variables), directories));
   if (!fs.existsSync(library)) session.remark(`${library} is not there yet: start the server first`);
 }
 
-function environmentLines(format: Format, value: string, directory: string): string[] {
+type Variables = ReadonlyArray<readonly [string, string]>;
+
+function environmentLines(format: Format, variables: Variables, directories: readonly string[]): string[] {
+  const mounts = directories.map((directory) => `${directory}:${directory}:ro`);
   switch (format) {
     case "shell":
-      return [`export LD_PRELOAD=${quoted(value)}`];
+      return variables.map(([name, value]) => `export ${name}=${quoted(value)}`);
     case "docker":
-      return [`-v ${quoted(`${directory}:${directory}:ro`)} -e ${quoted(`LD_PRELOAD=${value}`)}`];
+      return [
+        [
+          ...mounts.map((mount) => `-v ${quoted(mount)}`),
+          ...variables.map(([name, value]) => `-e ${quoted(`${name}=${value}`)}`),
+        ].join(" "),
+      ];
     case "compose":
       return [
         "    # of each service that is to use the cache",
         "    volumes:",
-        `      - ${JSON.stringify(`${directory}:${directory}:ro`)}`,
+        ...mounts.map((mount) => `      - ${JSON.stringify(mount)}`),
         "    environment:",
-        `      LD_PRELOAD: ${JSON.stringify(value)}`,
+        ...variables.map(([name, value]) => `      ${name}: ${JSON.stringify(value)}`),
       ];
     case "kubernetes":
       return [
@@ -44,17 +55,20 @@ function environmentLines(format: Format, value: string, directory: string): str
         "containers:",
         "  - name: app",
         "    env:",
-        "      - name: LD_PRELOAD",
-        `        value: ${JSON.stringify(value)}`,
+        ...variables.flatMap(([name, value]) => [`      - name: ${name}`, `        value: ${JSON.stringify(value)}`]),
         "    volumeMounts:",
-        "      - name: dns-cache",
-        `        mountPath: ${JSON.stringify(directory)}`,
-        "        readOnly: true",
+        ...directories.flatMap((directory, at) => [
+          `      - name: ${volumeName(at)}`,
+          `        mountPath: ${JSON.stringify(directory)}`,
+          "        readOnly: true",
+        ]),
         "volumes:",
-        "  - name: dns-cache",
-        "    hostPath:",
-        `      path: ${JSON.stringify(directory)}`,
-        "      type: Directory",
+        ...directories.flatMap((directory, at) => [
+          `  - name: ${volumeName(at)}`,
+          "    hostPath:",
+          `      path: ${JSON.stringify(directory)}`,
+          "      type: Directory",
+        ]),
       ];
   }
 }
@@ -62,7 +76,7 @@ function environmentLines(format: Format, value: string, directory: string): str
 /** Ends this process as the program ends. */
 export async function run(session: Session, command: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
   const [program = "", ...args] = command;
-  const library = libraryIn(session.doors.directory);
+  const library = libraryOf(session);
   try {
     fs.accessSync(library, fs.constants.R_OK);
   } catch (error) {
@@ -77,7 +91,11 @@ export async function run(session: Session, command: readonly string[], env: Nod
   for (const signal of passed) process.on(signal, pass); // before the program is there, to whom others may send one at once
   const child = spawn(program, args, {
     stdio: "inherit",
-    env: { ...env, LD_PRELOAD: appended(env.LD_PRELOAD, library) },
+    env: {
+      ...env,
+      LD_PRELOAD: appended(env.LD_PRELOAD, library),
+      ...directoryFor(library, session.doors.directory),
+    },
   });
   const ended = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve, reject) => {
     child.once("error", reject);
@@ -100,8 +118,16 @@ export async function run(session: Session, command: readonly string[], env: Nod
   }
 }
 
-function libraryIn(directory: string): string {
-  const library = path.join(directory, "client.so");
+function volumeName(at: number): string {
+  return at === 0 ? "dns-cache" : "dns-cache-library";
+}
+
+/** What tells client.so of a directory that it does not find by itself. */
+function directoryFor(library: string, directory: string): Record<string, string> {
+  return path.dirname(library) === directory || directory === FOUND ? {} : { DNS_CACHE_DIR: directory };
+}
+
+function libraryOf({ doors: { libraryPath: library } }: Session): string {
   if (SEPARATORS.test(library)) {
     throw new CliError(`${library} cannot be named in LD_PRELOAD: a blank or colon stands in it`);
   }

@@ -77,7 +77,7 @@ function numbersOf(snapshot: Snapshot): string[][] {
     ],
     [
       "client.so",
-      `${visible(directory.path)}/client.so ${directory.isLibraryInstalled ? "is there" : "is missing"} (${visible(directory.libraryArch)})`,
+      `${visible(directory.libraryPath)} ${directory.isLibraryInstalled ? "is there" : "is missing"} (${visible(directory.libraryArch)})`,
     ],
   ];
 }

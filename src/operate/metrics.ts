@@ -193,9 +193,12 @@ export const METRICS: readonly Metric[] = [
   gauge(
     "directory_noexec",
     [],
-    "Whether no program can load client.so from the shared directory; missing where /proc does not tell. Containers may have it mounted otherwise.",
-    ({ snapshot }) => known(snapshot.directory.isNoexec),
+    "Whether no program can load client.so, since the directory that it lies in is mounted noexec; missing where /proc does not tell. Containers may have it mounted otherwise.",
+    ({ snapshot }) => known(snapshot.directory.isLibraryNoexec),
   ),
+  gauge("directory_has_room", [], "Whether the shared directory has room for a second table.", ({ snapshot }) => [
+    [Number(snapshot.directory.hasRoomForSecondTable)],
+  ]),
   gauge(
     "directory_writable_by_others",
     [],

@@ -1,4 +1,4 @@
-// How the shared directory is, for people: looked at seldom, since they ask often.
+// How the shared directory is, and what programs load, for people: looked at seldom, since they ask often.
 import fs from "node:fs";
 import path from "node:path";
 import { nowMs } from "../clock.ts";
@@ -8,22 +8,30 @@ export interface DirectoryCondition {
   readonly path: string;
   /** Undefined where /proc does not tell. */
   readonly fileSystem: string | undefined;
-  readonly isNoexec: boolean | undefined;
   readonly isWritableByOthers: boolean;
-  /** Of client.so in it. */
+  /** For the table that takes the place of the last one, which goes later. */
+  readonly hasRoomForSecondTable: boolean;
+  readonly libraryPath: string;
   readonly libraryArch: string;
   readonly isLibraryInstalled: boolean;
+  /** No program can load it from there; undefined where /proc does not tell. */
+  readonly isLibraryNoexec: boolean | undefined;
+}
+
+export interface ConditionOptions {
+  readonly directory: string;
+  readonly libraryPath: string;
+  readonly libraryArch: string;
+  readonly libraryBytes: number;
+  /** 0 where none is published. */
+  readonly tableBytes: number;
 }
 
 const LOOK_EVERY_MS = 5000;
 const WRITABLE_BY_OTHERS = 0o022;
 
-/** @param libraryBytes of client.so */
-export function createCondition(
-  directory: string,
-  libraryArch: string,
-  libraryBytes: number,
-): () => DirectoryCondition {
+export function createCondition(options: ConditionOptions): () => DirectoryCondition {
+  const { directory, libraryPath, libraryArch, libraryBytes, tableBytes } = options;
   let last: DirectoryCondition | undefined;
   let lookedAtMs = 0;
   return () => {
@@ -35,15 +43,26 @@ export function createCondition(
   };
 
   function look(): DirectoryCondition {
-    const mount = mountOf(realPathOf(directory));
     return {
       path: directory,
-      fileSystem: mount?.fileSystem,
-      isNoexec: mount?.isNoexec,
+      fileSystem: mountOf(realPathOf(directory))?.fileSystem,
       isWritableByOthers: ((statusOf(directory)?.mode ?? 0) & WRITABLE_BY_OTHERS) !== 0,
+      hasRoomForSecondTable: freeBytesIn(directory) >= tableBytes,
+      libraryPath,
       libraryArch,
-      isLibraryInstalled: statusOf(path.join(directory, "client.so"))?.size === libraryBytes,
+      isLibraryInstalled: statusOf(libraryPath)?.size === libraryBytes,
+      isLibraryNoexec: mountOf(realPathOf(path.dirname(libraryPath)))?.isNoexec,
     };
+  }
+}
+
+/** Infinite where the volume has no limit of its own, or cannot be asked. */
+function freeBytesIn(directory: string): number {
+  try {
+    const { blocks, bavail, bsize } = fs.statfsSync(directory);
+    return blocks > 0 ? bavail * bsize : Number.POSITIVE_INFINITY;
+  } catch {
+    return Number.POSITIVE_INFINITY;
   }
 }
 

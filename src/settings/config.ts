@@ -28,6 +28,8 @@ export interface HttpAddress {
 
 export interface Config {
   readonly directory: string;
+  /** The client.so that programs load. */
+  readonly libraryPath: string;
   /** None where /etc/resolv.conf is to name them and does not yet. */
   readonly upstreams: readonly UpstreamAddress[];
   /** Of those of /etc/resolv.conf, which count as long as they stand there; those of the environment are for good. */
@@ -64,6 +66,7 @@ interface Setting<T> extends Value<T> {
 
 const SUN_PATH_BYTES = 108; // unix(7), the closing zero included
 const CONTROL = "control.sock";
+const LIBRARY = "client.so";
 const DIRECTORY_BYTES_MAX = SUN_PATH_BYTES - 1 - "/dns.sock".length;
 
 export const SETTINGS = {
@@ -71,6 +74,11 @@ export const SETTINGS = {
     default: "/dns_cache",
     accepted: `an absolute path of at most ${DIRECTORY_BYTES_MAX} bytes`,
     read: (text) => (text.startsWith("/") && Buffer.byteLength(text) <= DIRECTORY_BYTES_MAX ? text : undefined),
+  } satisfies Setting<string>,
+  DNS_CACHE_LIBRARY: {
+    default: undefined,
+    accepted: "an absolute path without blanks and colons, which LD_PRELOAD takes for ends",
+    read: (text) => (/^\/[^ :]*[^ :/]$/.test(text) ? text : undefined),
   } satisfies Setting<string>,
   DNS_CACHE_UPSTREAMS: {
     default: undefined,
@@ -127,6 +135,7 @@ export function readConfig(env: NodeJS.ProcessEnv, systemNameservers: () => Name
   const directory = values.DNS_CACHE_DIR.replace(/(?<=.)\/+$/, "");
   return Object.freeze({
     directory,
+    libraryPath: values.DNS_CACHE_LIBRARY ?? path.join(directory, LIBRARY),
     upstreams: addresses,
     listing,
     entries: values.DNS_CACHE_ENTRIES,

@@ -70,10 +70,12 @@ export function makeSnapshot(changes: Partial<Snapshot> = {}): Snapshot {
     directory: {
       path: "/dns_cache",
       fileSystem: "tmpfs",
-      isNoexec: false,
       isWritableByOthers: false,
+      hasRoomForSecondTable: true,
+      libraryPath: "/dns_cache/client.so",
       libraryArch: "x64",
       isLibraryInstalled: true,
+      isLibraryNoexec: false,
     },
     events: [
       { atMs: STARTED_AT_MS, level: "info", text: "Listening on /dns_cache/dns.sock" },

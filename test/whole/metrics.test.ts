@@ -128,6 +128,24 @@ describe.skipIf(missing)("the metrics", () => {
     expect((await of("lookups_total"))['type="A",result="hit"']).toBe(4 + LOOKUPS + 1);
   });
 
+  it("have no hit where a denial in the table goes to libc, whose nameservers may know more", async () => {
+    await askOnce(socket(), ["none.example"]);
+    await box.write("/etc/resolv.conf", "nameserver 127.0.0.7\noptions timeout:1 attempts:1\n");
+    const calls = (name: string, count: number) => `getaddrinfo ${name} 80 2 1 0 0\n`.repeat(count);
+    const client = path.join(directory, "client.so");
+    const script = '(cat; sleep 1.2; echo "$1") | env LD_PRELOAD="$2" "$0"';
+    const program = buildProgram("test/shim/lookup.c", "glibc");
+    const before = await of("cache_hits_total");
+    const input = calls("none.example", LOOKUPS) + calls("a.example", LOOKUPS);
+    await box.run(["sh", "-c", script, program, calls("a.example", 1), client], { input });
+    await box.write("/etc/resolv.conf", "nameserver 127.0.0.5\n");
+    await vi.waitFor(async () => {
+      const { 'via="table",kind="success"': told } = await of("cache_hits_total");
+      expect(told).toBe((before['via="table",kind="success"'] as number) + LOOKUPS + 1);
+    }, 10_000);
+    expect((await of("cache_hits_total"))['via="table",kind="denial"']).toBe(before['via="table",kind="denial"']);
+  });
+
   it("have frames that were refused, by reason", async () => {
     for (const bytes of [frame(99), Buffer.from([0xff, 0xff, 0xff, 0xff, 1, 1])]) {
       await new Promise<void>((resolve, reject) => {

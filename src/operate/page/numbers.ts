@@ -92,8 +92,13 @@ export function server(snapshot: Snapshot): Markup {
   const dropped = sum(counts.connectionsDropped);
   const rows: Value[][] = [
     ["Directory", html`<code>${directory.path}</code>`],
-    ["File system", `${directory.fileSystem ?? "unknown"}${directory.isNoexec ? ", noexec" : ""}`],
-    ["client.so", directory.isLibraryInstalled ? `for ${directory.libraryArch}` : "missing"],
+    ["File system", directory.fileSystem ?? "unknown"],
+    [
+      "client.so",
+      directory.isLibraryInstalled
+        ? `for ${directory.libraryArch}${directory.isLibraryNoexec ? ", noexec" : ""}`
+        : "missing",
+    ],
     ["Connections", `${count(snapshot.connections)} of ${count(snapshot.connectionsLimit)}, dropped ${count(dropped)}`],
     ["Questions under way", `${count(snapshot.questionsInFlight)} of ${count(snapshot.questionsLimit)}`],
     ["Refreshed before their end", `${count(counts.prefetch.ok)}, failed ${count(counts.prefetch.failed)}`],

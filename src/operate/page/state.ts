@@ -28,12 +28,21 @@ function* reaching({ isListening, socketPath, directory }: Snapshot): Generator<
     yield bad(`Nobody listens on ${socketPath}: programs ask their libc.`, "Start the server anew.");
   }
   if (!directory.isLibraryInstalled) {
-    yield bad(`client.so is missing in ${directory.path}: no program can load it.`, "Start the server anew.");
-  }
-  if (directory.isNoexec) {
     yield bad(
-      `${directory.path} is mounted noexec: programs cannot load client.so from there.`,
-      "Mount it without noexec, or put client.so where programs may be run from and set DNS_CACHE_DIR for it.",
+      `${directory.libraryPath} is missing or of another build: no program can load it.`,
+      "Start the server anew; where DNS_CACHE_LIBRARY is set, install it: namewell install FOLDER",
+    );
+  }
+  if (directory.isLibraryNoexec) {
+    yield bad(
+      `${directory.libraryPath} lies on a volume mounted noexec: programs cannot load it from there.`,
+      "Mount it without noexec, or install client.so elsewhere and set the server's DNS_CACHE_LIBRARY.",
+    );
+  }
+  if (!directory.hasRoomForSecondTable) {
+    yield odd(
+      `${directory.path} has no room for a second table: hits go over the socket while one is made anew.`,
+      "Make the volume larger, or DNS_CACHE_ENTRIES less.",
     );
   }
   if (directory.isWritableByOthers) {

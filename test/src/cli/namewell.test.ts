@@ -79,7 +79,7 @@ describe("namewell status", () => {
   it("says first what is wrong, and what to do", async () => {
     await serve();
     fs.rmSync(path.join(directory, "client.so"));
-    const wrong = `  ! client.so is missing in ${directory}: no program can load it. Start the server anew.\n`;
+    const wrong = `  ! ${directory}/client.so is missing or of another build: no program can load it. Start the server anew`;
     let text = "";
     while (!text.includes(wrong)) text = await fine("status"); // it is looked at once in a while
     expect(text.split("\n")[0]).toMatch(/: something is wrong$/);

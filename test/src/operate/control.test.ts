@@ -79,10 +79,12 @@ function inside(zone: Zone, rules = "") {
     directory: () => ({
       path: "/dns_cache",
       fileSystem: "tmpfs",
-      isNoexec: false,
       isWritableByOthers: false,
+      hasRoomForSecondTable: true,
+      libraryPath: "/dns_cache/client.so",
       libraryArch: "x64",
       isLibraryInstalled: true,
+      isLibraryNoexec: false,
     }),
     cache,
     publisher: { state: () => ({ state: "published", reason: undefined, heartbeatAgeSeconds: 0.1, bytes: 65536 }) },

@@ -102,7 +102,7 @@ describe("metrics", () => {
     const { table, directory } = makeSnapshot();
     const changes = {
       table: { ...table, state: "off" as const, heartbeatAgeSeconds: undefined },
-      directory: { ...directory, isNoexec: undefined },
+      directory: { ...directory, isLibraryNoexec: undefined },
     };
     const side = { ...SIDE, isUp: { tcp: undefined, control: true } };
     expect(await lines("namewell_table_heartbeat_age_seconds", changes)).toEqual([]);

@@ -70,12 +70,14 @@ const GOOD: ReadonlyArray<[string, string, Partial<ReturnType<typeof read>>]> = 
   ["DNS_CACHE_HTTP_NAMES", "on", { httpNames: true }],
   ["DNS_CACHE_CONTROL", "off", { controlPath: undefined }],
   ["DNS_CACHE_CONTROL", "/run/own.sock", { controlPath: "/run/own.sock" }],
+  ["DNS_CACHE_LIBRARY", "/opt/namewell/client.so", { libraryPath: "/opt/namewell/client.so" }],
   ["DNS_CACHE_LOG_LEVEL", "debug", { logLevel: "debug" }],
 ];
 
 /** Without the rules, whose errors are of their own. */
 const BAD: Readonly<Record<Exclude<keyof typeof SETTINGS, "DNS_CACHE_RULES">, readonly string[]>> = {
   DNS_CACHE_DIR: ["dns_cache", "./x", `/${"d".repeat(98)}`],
+  DNS_CACHE_LIBRARY: ["client.so", "/opt/with blank/client.so", "/opt/a:b/client.so", "/opt/"],
   DNS_CACHE_UPSTREAMS: [
     "one.one.one.one",
     "1.1.1.1:0",
@@ -114,6 +116,7 @@ describe("readConfig", () => {
   it("takes DESIGN's defaults and the system's nameservers when nothing is set", () => {
     expect(read({})).toEqual({
       directory: "/dns_cache",
+      libraryPath: "/dns_cache/client.so",
       upstreams: [{ transport: "udp", host: "192.0.2.53", port: 53 }],
       listing: { rotate: false, timeoutMs: 5000, attempts: 2 },
       entries: 65536,
@@ -230,10 +233,11 @@ describe("docs/settings.md", () => {
       match[1],
       match[2]?.trim(),
     ]);
-    const defaults = Object.entries(SETTINGS).map(([name, setting]) => [
-      name,
-      setting.default === undefined ? "the nameservers of `/etc/resolv.conf`" : `\`${setting.default}\``,
-    ]);
+    const found: Record<string, string> = {
+      DNS_CACHE_UPSTREAMS: "the nameservers of `/etc/resolv.conf`",
+      DNS_CACHE_LIBRARY: "`client.so` in that directory",
+    };
+    const defaults = Object.entries(SETTINGS).map(([name, setting]) => [name, found[name] ?? `\`${setting.default}\``]);
     expect(rows).toEqual(defaults);
   });
 

@@ -10,7 +10,7 @@ const GOOD = makeSnapshot({
 const fine: Snapshot = {
   ...GOOD,
   table: { ...GOOD.table, state: "published", reason: undefined, heartbeatAgeSeconds: 0.2 },
-  directory: { ...GOOD.directory, isNoexec: false, isLibraryInstalled: true, isWritableByOthers: false },
+  directory: { ...GOOD.directory, isLibraryNoexec: false, isLibraryInstalled: true, isWritableByOthers: false },
 };
 const weights = (snapshot: Snapshot, history: Snapshot[] = []) =>
   problemsOf(snapshot, history).map(({ weight, what }) => `${weight}: ${what}`);
@@ -29,11 +29,20 @@ describe("the state", () => {
   const down = makeUpstream("udp 10.0.0.3:53", { isUp: false });
   it.each<[string, Snapshot, string]>([
     ["nobody listens", { ...fine, isListening: false }, "bad: Nobody listens"],
-    ["noexec", { ...fine, directory: { ...fine.directory, isNoexec: true } }, "bad: /dns_cache is mounted noexec"],
+    [
+      "noexec",
+      { ...fine, directory: { ...fine.directory, isLibraryNoexec: true } },
+      "bad: /dns_cache/client.so lies on a volume mounted noexec",
+    ],
+    [
+      "no room for a second table",
+      { ...fine, directory: { ...fine.directory, hasRoomForSecondTable: false } },
+      "odd: /dns_cache has no room for a second table",
+    ],
     [
       "no library",
       { ...fine, directory: { ...fine.directory, isLibraryInstalled: false } },
-      "bad: client.so is missing",
+      "bad: /dns_cache/client.so is missing",
     ],
     ["others may write", { ...fine, directory: { ...fine.directory, isWritableByOthers: true } }, "odd: Others than"],
     [
