@@ -143,12 +143,14 @@ static bool holds_any(const struct folder *folder) {
 
 void folder_look(void) {
     const struct settings *known = settings();
-    if (known->folder_count < 2)
+    if (!known || known->folder_count < 2)
         return;
     bool is_in_second = !holds_any(&known->folders[0]) && holds_any(&known->folders[1]);
     atomic_store_explicit(&is_elsewhere, is_in_second, memory_order_relaxed);
 }
 
 const struct folder *folder(void) {
-    return &settings()->folders[atomic_load_explicit(&is_elsewhere, memory_order_relaxed)];
+    const struct settings *known =
+        atomic_load_explicit(&the_settings, memory_order_acquire); /* whoever asks has read it */
+    return &known->folders[atomic_load_explicit(&is_elsewhere, memory_order_relaxed)];
 }

@@ -62,6 +62,7 @@
     EACH(703, WARNING, "Have the upstream, or what stands before it, pass EDNS: without it large answers cost a second query.") \
     EACH(704, WARNING, "Open TCP to the upstream: answers too large for UDP cannot be had.") \
     EACH(705, WARNING, "See the upstream's own log: it answers, but refuses or fails.") \
+    EACH(706, PROBLEM, "See the upstream's own log: it refuses or fails, and no other one answers.") \
     EACH(801, WARNING, "Run as the server's user or as root, and see its DNS_CACHE_CONTROL.") \
     EACH(802, WARNING, "See the server's log and its DNS_CACHE_HTTP: the port may be another program's.") \
     EACH(803, WARNING, "Use the command of the version that the server has.")

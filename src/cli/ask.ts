@@ -1,5 +1,6 @@
 // Asks the server over control.sock; what only reads, over HTTP where that socket may not be used or is not there. Each
 // failure is an error that says what to do.
+import fs from "node:fs";
 import http from "node:http";
 import net from "node:net";
 import path from "node:path";
@@ -27,23 +28,36 @@ interface Reply {
 }
 type Place = { readonly socketPath: string } | { readonly host: string; readonly port: number };
 
+const SUN_PATH_BYTES = 108; // unix(7), the closing zero included
 const PATIENCE_MS = 5000;
 const ASKING_MS = 40_000; // DNS_CACHE_TIMEOUT_MS at its most, and what the server gives itself beside it
 const REPLY_BYTES_MAX = 64 * 1024 * 1024;
 /** What each reply has at least: another service may listen there, or another version of this one. */
-const SHAPES: Readonly<Record<string, readonly string[]>> = {
-  "/status": ["schema", "counts", "groups", "table", "directory", "events"],
-  "/names": ["top", "failing", "slow"],
-  "/lookup": ["reports"],
-  "/flush": ["table", "beside", "failures", "underWay"],
-  "/log-level": ["level"],
+const SHAPES: Readonly<Record<string, Readonly<Record<string, "array" | "object" | "number" | "string">>>> = {
+  "/status": {
+    schema: "number",
+    counts: "object",
+    groups: "array",
+    table: "object",
+    directory: "object",
+    events: "array",
+    problems: "array",
+  },
+  "/names": { top: "array", failing: "array", slow: "array" },
+  "/lookup": { reports: "array" },
+  "/flush": { table: "number", beside: "number", failures: "number", underWay: "number" },
+  "/log-level": { level: "string" },
 };
 const NOT_THERE = ["ENOENT", "ENOTDIR", "ECONNREFUSED"];
 const NOT_PERMITTED = ["EACCES", "EPERM"];
 
 /** @param patienceMs for the whole answer */
 export async function ask<T>(doors: Doors, request: Request, patienceMs?: number): Promise<Answer<T>> {
-  const { controlPath, http: address } = doors;
+  const { http: address } = doors;
+  const controlPath = doors.isHttpAlone ? undefined : doors.controlPath;
+  if (doors.isHttpAlone && request.method !== "GET") {
+    throw new CliError("Over HTTP a server is told nothing: --dir or --control says where its control.sock is");
+  }
   const patience = patienceMs ?? (request.path.includes("ask=1") ? ASKING_MS : PATIENCE_MS);
   const refused =
     controlPath === undefined ? undefined : await attempt({ socketPath: controlPath }, controlPath, request, patience);
@@ -79,6 +93,15 @@ async function attempt(place: Place, where: string, request: Request, ms: number
   }
 }
 
+let openFolder: number | undefined; // of the only such socket that a command asks
+
+/** A socket's path may be longer than the kernel takes, where the server has it by a shorter name first. */
+function reachable(place: Place): Place {
+  if (!("socketPath" in place) || Buffer.byteLength(place.socketPath) < SUN_PATH_BYTES) return place;
+  openFolder ??= fs.openSync(path.dirname(place.socketPath), fs.constants.O_RDONLY | fs.constants.O_DIRECTORY);
+  return { socketPath: `/proc/self/fd/${openFolder}/${path.basename(place.socketPath)}` };
+}
+
 function exchange(place: Place, { method, path: target, body, signal }: Request, ms: number): Promise<Reply> {
   return new Promise((resolve, reject) => {
     const sent = body === undefined ? "" : JSON.stringify(body);
@@ -87,7 +110,7 @@ function exchange(place: Place, { method, path: target, body, signal }: Request,
       ...(body && { "Content-Type": "application/json", "Content-Length": Buffer.byteLength(sent) }),
     };
     const request = http.request(
-      { ...place, method, path: target, headers, agent: false, ...(signal && { signal }) },
+      { ...reachable(place), method, path: target, headers, agent: false, ...(signal && { signal }) },
       (response) => {
         const chunks: Buffer[] = [];
         let length = 0;
@@ -118,11 +141,13 @@ function codeError(code: string): Error {
 
 function valueIn<T>(request: Request, { status, text }: Reply, where: string): T {
   const value = parsed(text);
-  if (typeof value !== "object" || value === null || (status === 200 && !isOurs(request, value))) {
+  const isKnown =
+    typeof value === "object" && value !== null && (status === 200 ? isOurs(request, value) : isError(value));
+  if (!isKnown) {
     throw new CliError(`What listens on ${where} is no Namewell server, or another version of it (HTTP ${status})`);
   }
   if (status === 200) return value as T;
-  const error = "error" in value ? `${value.error}` : `HTTP ${status}`;
+  const { error } = value as { error: string };
   if (status === 403) {
     throw new CliError(`${error} (${where}). Ask as the server's own user or as root, over its control.sock`);
   }
@@ -130,8 +155,15 @@ function valueIn<T>(request: Request, { status, text }: Reply, where: string): T
 }
 
 function isOurs({ path: target }: Request, value: object): boolean {
-  const shape = SHAPES[target.split("?", 1)[0] as string] ?? [];
-  return shape.every((key) => key in value) && (!("schema" in value) || value.schema === SNAPSHOT_SCHEMA);
+  const shape = SHAPES[target.split("?", 1)[0] as string] ?? {};
+  const given = value as Readonly<Record<string, unknown>>;
+  const kindOf = (each: unknown) => (Array.isArray(each) ? "array" : each === null ? "null" : typeof each);
+  const hasShape = Object.entries(shape).every(([key, kind]) => kindOf(given[key]) === kind);
+  return hasShape && (given.schema === undefined || given.schema === SNAPSHOT_SCHEMA);
+}
+
+function isError(value: object): boolean {
+  return "error" in value && typeof value.error === "string";
 }
 
 function parsed(text: string): unknown {

@@ -126,6 +126,7 @@ export const CODES: ReadonlyArray<readonly [code: Code, level: Level, hint: stri
   ],
   ["NW-704", "warning", "Open TCP to the upstream: answers too large for UDP cannot be had."],
   ["NW-705", "warning", "See the upstream's own log: it answers, but refuses or fails."],
+  ["NW-706", "problem", "See the upstream's own log: it refuses or fails, and no other one answers."],
   ["NW-801", "warning", "Run as the server's user or as root, and see its DNS_CACHE_CONTROL."],
   ["NW-802", "warning", "See the server's log and its DNS_CACHE_HTTP: the port may be another program's."],
   ["NW-803", "warning", "Use the command of the version that the server has."],

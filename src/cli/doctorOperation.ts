@@ -1,4 +1,4 @@
-// What people reach the server by: control.sock, and HTTP. Of the latter the answer itself is no matter here.
+// What people reach the server by: control.sock, and HTTP, behind which it may be another server or another program.
 import http from "node:http";
 import type { Config } from "../settings/config.ts";
 import { VERSION } from "../version.ts";
@@ -8,13 +8,15 @@ const WAIT_MS = 2500;
 const BYTES_MAX = 16 * 1024 * 1024;
 
 export async function checkOperation(findings: Findings, { controlPath, http: address }: Config): Promise<void> {
+  let own: About | undefined;
   if (controlPath === undefined) findings.note("DNS_CACHE_CONTROL is off");
   else {
     const status = await get({ socketPath: controlPath, path: "/status" });
     if (typeof status === "string") findings.found("NW-801", `${controlPath} is not to be reached: ${status}`);
     else {
       findings.fine(`${controlPath} answers`);
-      checkVersion(findings, status.text);
+      own = aboutIn(status.text);
+      checkVersion(findings, own);
     }
   }
   if (address === undefined) {
@@ -22,24 +24,44 @@ export async function checkOperation(findings: Findings, { controlPath, http: ad
     return;
   }
   const { host, port } = address;
-  const alive = await get({ host, port, path: "/livez" });
-  const text = `http://${host.includes(":") ? `[${host}]` : host}:${port}/livez`;
-  if (typeof alive === "string") findings.found("NW-802", `${text} is not to be reached: ${alive}`);
-  else if (alive.code !== 200) findings.found("NW-802", `${text} says ${alive.code}`);
-  else findings.fine(`${text} answers`);
+  const place = `http://${host.includes(":") ? `[${host}]` : host}:${port}/`;
+  const status = await get({ host, port, path: "/status" });
+  if (typeof status === "string") {
+    findings.found("NW-802", `${place} is not to be reached: ${status}`);
+    return;
+  }
+  const there = aboutIn(status.text);
+  if (status.code !== 200 || there?.startedAtMs === undefined) {
+    findings.found("NW-802", `what answers on ${place} is no Namewell server (HTTP ${status.code})`);
+  } else if (own !== undefined && (there.pid !== own.pid || there.startedAtMs !== own.startedAtMs)) {
+    findings.found("NW-802", `what answers on ${place} is another server, of process ${there.pid}`);
+  } else {
+    findings.fine(`${place} answers`);
+  }
 }
 
-function checkVersion(findings: Findings, text: string): void {
-  const version = versionIn(text);
+interface About {
+  readonly version?: string;
+  readonly pid?: number;
+  readonly startedAtMs?: number;
+}
+
+function checkVersion(findings: Findings, about: About | undefined): void {
+  const version = about?.version;
   if (version === undefined) return;
   if (version === VERSION) findings.fine(`the server is of version ${version}, as this command`);
   else findings.found("NW-803", `the server is of version ${version}, and this command of ${VERSION}`);
 }
 
-function versionIn(text: string): string | undefined {
+/** What is not as it should be is left out. */
+function aboutIn(text: string): About | undefined {
   try {
-    const status = JSON.parse(text) as { version?: unknown };
-    return typeof status?.version === "string" ? status.version : undefined;
+    const { version, pid, startedAtMs } = JSON.parse(text) as Record<string, unknown>;
+    return {
+      ...(typeof version === "string" && { version }),
+      ...(typeof pid === "number" && { pid }),
+      ...(typeof startedAtMs === "number" && { startedAtMs }),
+    };
   } catch {
     return undefined;
   }

@@ -17,6 +17,7 @@ import {
   OUTCOME_DATA,
   OUTCOME_NO_DATA,
   OUTCOME_NO_NAME,
+  OUTCOME_UNFIT,
   PENDING_FRAME_BYTES,
   QUESTION_NAMES,
   RECORD_LENGTH,
@@ -85,7 +86,12 @@ export async function checkName(findings: Findings, { directory, timeoutMs }: Co
     return;
   }
   const second = ANSWER_RECORDS + reply.readUInt16LE(ANSWER_RECORDS + RECORD_LENGTH);
-  const outcomes = [ANSWER_RECORDS, second].map((at) => OUTCOMES.get(reply[at + RECORD_OUTCOME] as number));
+  const codes = [ANSWER_RECORDS, second].map((at) => reply[at + RECORD_OUTCOME] as number);
+  if (codes.includes(OUTCOME_UNFIT)) {
+    findings.found("NW-605", `the server leaves ${name} to libc, told within ${tookMs} ms`);
+    return;
+  }
+  const outcomes = codes.map((code) => OUTCOMES.get(code));
   if (outcomes.includes(undefined)) {
     findings.found("NW-606", `the server's upstreams fail for ${name}, told within ${tookMs} ms`);
     return;

@@ -38,10 +38,18 @@ export async function checkUpstreams(findings: Findings, upstreams: readonly Ups
       tcp: address.transport === "udp" ? await ask(connect, { ...address, transport: "tcp" }) : undefined,
     })),
   );
-  for (const each of heard) tell(findings, each.text, each.main, each.tcp);
+  const isAnyOfUse = heard.some(({ main }) => typeof main === "object" && !RCODES.has(main.rcode));
+  const failing = isAnyOfUse ? "NW-705" : "NW-706";
+  for (const each of heard) tell(findings, failing, each.text, each.main, each.tcp);
 }
 
-function tell(findings: Findings, text: string, main: Heard | string, tcp: Heard | string | undefined): void {
+function tell(
+  findings: Findings,
+  failing: "NW-705" | "NW-706",
+  text: string,
+  main: Heard | string,
+  tcp: Heard | string | undefined,
+): void {
   if (typeof main === "string") {
     const overTcp = typeof tcp === "object" ? ", but over TCP" : "";
     findings.found("NW-702", `${text} does not answer${overTcp}: ${main}`);
@@ -49,7 +57,7 @@ function tell(findings: Findings, text: string, main: Heard | string, tcp: Heard
   }
   if (RCODES.has(main.rcode)) {
     findings.found(
-      "NW-705",
+      failing,
       `${text} says ${RCODES.get(main.rcode)} to a question for the root, after ${main.tookMs} ms`,
     );
   } else {

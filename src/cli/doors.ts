@@ -16,6 +16,8 @@ export interface Doors {
   /** Undefined: off. */
   readonly controlPath: string | undefined;
   readonly http: HttpAddress | undefined;
+  /** Somebody has said that server's address and no more: control.sock here may be another's. */
+  readonly isHttpAlone: boolean;
   /** Somebody has said where the server is, and not its HTTP address: who listens on the usual one may be another. */
   readonly isHttpDoubtful: boolean;
 }
@@ -30,7 +32,15 @@ export function doorsOf(options: ServerOptions, env: NodeJS.ProcessEnv): Doors {
   const settings: Record<string, string> = { ...Object.fromEntries(meant), DNS_CACHE_LIBRARY: library };
   const { directory, libraryPath, controlPath, http } = readSettings(settings, given);
   const isNamed = settings.DNS_CACHE_DIR !== "" || settings.DNS_CACHE_CONTROL !== "";
-  return { directory, libraryPath, controlPath, http, isHttpDoubtful: isNamed && settings.DNS_CACHE_HTTP === "" };
+  const isHttpAlone = options.http !== undefined && options.control === undefined && options.dir === undefined;
+  return {
+    directory,
+    libraryPath,
+    controlPath,
+    http,
+    isHttpAlone,
+    isHttpDoubtful: isNamed && settings.DNS_CACHE_HTTP === "",
+  };
 }
 
 /** The variables that say the same to a server. */
@@ -38,7 +48,9 @@ export function settingsOf({ dir, control, http }: ServerOptions): Record<string
   return {
     ...(dir !== undefined && { DNS_CACHE_DIR: path.resolve(dir) }),
     ...(control !== undefined && { DNS_CACHE_CONTROL: control === "off" ? control : path.resolve(control) }),
-    ...(http !== undefined && { DNS_CACHE_HTTP: http.replace(/^http:\/\/|\/+$/g, "") }),
+    ...(http !== undefined && {
+      DNS_CACHE_HTTP: http.replace(/^http:\/\/|\/+$/g, "").replace(/^localhost(?=:)/, "127.0.0.1"),
+    }),
   };
 }
 

@@ -22,6 +22,7 @@ export const OUTCOME_TEXTS: Readonly<Record<string, string>> = {
   unfit: "left to libc: an answer that the cache does not keep",
 };
 const IN6_NIBBLES = 32;
+const MAPPED = /^0{20}f{4}([0-9a-f]{8})$/; // RFC 4291 section 2.5.5.2
 
 export async function lookup(session: Session, text: string, options: LookupOptions): Promise<void> {
   const reverse = reverseName(text);
@@ -145,5 +146,7 @@ export function reverseName(text: string): string | undefined {
   const groups = (part: string | undefined) => (part ? part.split(":") : []).map((group) => group.padStart(4, "0"));
   const digits = [groups(before).join(""), groups(behind).join("")] as const;
   const whole = digits[0] + "0".repeat(IN6_NIBBLES - digits[0].length - digits[1].length) + digits[1];
+  const [, mapped] = MAPPED.exec(whole) ?? [];
+  if (mapped !== undefined) return `${[...Buffer.from(mapped, "hex")].reverse().join(".")}.in-addr.arpa`;
   return `${[...whole].reverse().join(".")}.ip6.arpa`;
 }

@@ -68,12 +68,16 @@ function muslSearch({ resolvConf }: SearchFiles) {
   return { domains: domains.map(domainOf), ndots };
 }
 
+/** As inet_aton(3) takes it: one to four numbers, the last for all bytes that are left. */
+const ATON = /^(0x[0-9a-f]*|\d+)(\.(0x[0-9a-f]*|\d+)){0,3}$/;
+
 /** As shim/eligible.c has it. */
 function leftToLibc(name: string, { hosts, resolvConf, hostname, env }: SearchFiles): string | undefined {
   const isUnder = (suffix: string) => name === suffix || name.endsWith(`.${suffix}`);
   if (isUnder("localhost") || isUnder("localdomain")) return "it is this machine itself";
   if (isUnder("local") && !isUnder("cluster.local")) return "names under .local are for mDNS";
-  if (/^_[^.]*$/.test(name)) return "it is no host's name";
+  if (/^_[^.]*$/.test(name) || name.startsWith("-")) return "it is no host's name";
+  if (ATON.test(name)) return "it reads it as an address";
   const own = hostname.toLowerCase();
   if (name === own || name === own.split(".", 1)[0]) return "it is this machine's own name";
   if (namesIn(hosts).has(name)) return "it stands in /etc/hosts";

@@ -1,25 +1,28 @@
 // `namewell status`: whether all is well, and the server's numbers.
 
 import { visible } from "../logline.ts";
-import { problemsOf } from "../operate/page/state.ts";
+import type { Problem } from "../operate/page/state.ts";
 import type { Snapshot } from "../operate/snapshot.ts";
 import { ask } from "./ask.ts";
 import type { Session } from "./session.ts";
 import { bytes, columns, count, type Paint, share, span } from "./terminal.ts";
 
+/** With what the last 15 minutes show. */
+type Status = Snapshot & { readonly problems: readonly Problem[] };
+
 const EVENTS_SHOWN = 5;
 const LEVEL_STYLES = { info: "dim", warn: "yellow", fatal: "red" } as const;
 
 export async function status(session: Session): Promise<void> {
-  const { value: snapshot, http } = await ask<Snapshot>(session.doors, { method: "GET", path: "/status" });
+  const { value: snapshot, http } = await ask<Status>(session.doors, { method: "GET", path: "/status" });
   session.give(snapshot, () => statusLines(snapshot, session.paint));
   if (http !== undefined)
     session.remark(`(asked over ${http}; the directory of that server is ${visible(snapshot.directory.path)})`);
 }
 
-export function statusLines(snapshot: Snapshot, paint: Paint): string[] {
+export function statusLines(snapshot: Status, paint: Paint): string[] {
   const { version, pid, node, arch, startedAtMs, atMs, logLevel } = snapshot;
-  const problems = problemsOf(snapshot, []);
+  const { problems } = snapshot;
   const isBad = problems.some(({ weight }) => weight === "bad");
   const verdict = isBad
     ? paint("red", "something is wrong")

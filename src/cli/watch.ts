@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Counts, Snapshot } from "../operate/snapshot.ts";
 import { ask } from "./ask.ts";
+import { CliError } from "./failures.ts";
 import type { Session } from "./session.ts";
 import { count, jsonText, share } from "./terminal.ts";
 import { wholeNumber } from "./words.ts";
@@ -54,9 +55,19 @@ async function follow(
   signal: AbortSignal,
 ): Promise<void> {
   let last = await read();
+  let isAway = false;
   for (let lines = 0; lines < most; ) {
     await sleep(intervalMs, undefined, { signal });
-    const now = await read();
+    let now: Snapshot;
+    try {
+      now = await read();
+    } catch (error) {
+      if (!(error instanceof CliError)) throw error;
+      if (!isAway) session.remark(`${error.message} (waiting for it)`);
+      isAway = true;
+      continue;
+    }
+    isAway = false;
     if (now.startedAtMs !== last.startedAtMs) {
       session.remark("The server was started anew");
     } else {

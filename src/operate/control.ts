@@ -55,6 +55,8 @@ export interface ControlOptions {
   readonly log: Log;
 }
 
+const TYPES_MAX = 3; // or one who reads costs the main thread as much as he likes
+
 export function createControl(options: ControlOptions): Control {
   const { cache, publisher, resolver, views, names, counters, log } = options;
   const startedAtMs = realMs();
@@ -126,8 +128,10 @@ export function createControl(options: ControlOptions): Control {
   ): Promise<{ reports: LookupReport[] } | { error: string }> {
     const name = normalName(text);
     if (name === undefined) return { error: `${JSON.stringify(text)} is not a name` };
-    const types = typeTexts.map((each) => typeNamed(each.toUpperCase()));
-    if (types.length === 0 || types.includes(undefined)) return { error: "a type is A, AAAA or PTR" };
+    const types = [...new Set(typeTexts)].slice(0, TYPES_MAX + 1).map((each) => typeNamed(each.toUpperCase()));
+    if (types.length === 0 || types.length > TYPES_MAX || types.includes(undefined)) {
+      return { error: "a type is A, AAAA or PTR, each once" };
+    }
     const reports = types.map((type) => explain({ cache, resolver, views }, { name, type: type as number }, mayAsk));
     return { reports: await Promise.all(reports) };
   }
@@ -166,6 +170,7 @@ function meaningOf(flush: Flush): Meaning | { error: string } {
     return { text: "negative", isName: () => true, isRecord: (record) => outcomeOf(record) !== OUTCOME_DATA };
   }
   const text = flush.what === "name" ? flush.name : flush.suffix;
+  if (flush.what === "suffix" && text === ".") return meaningOf({ what: "all" });
   const given = normalName(text);
   if (given === undefined) return { error: `${JSON.stringify(text)} is not a name` };
   const isName =

@@ -1,4 +1,5 @@
 // What is known of one name and type, and where it comes from: for who asks why a lookup is answered as it is.
+import { OUTCOME_DATA, OUTCOME_NO_DATA, OUTCOME_NO_NAME } from "../../assembly/layout.ts";
 import { nowMs } from "../clock.ts";
 import type { Resolver } from "../resolve/resolver.ts";
 import type { Views } from "../resolve/views.ts";
@@ -37,11 +38,16 @@ export async function explain(
     held: holding && held(holding, now),
     failure: failure?.why,
     asked: hasAsked ? { seconds: (nowMs() - now) / 1000 } : undefined,
-    origin: resolver.originOf(question),
+    origin: record !== undefined && isAnswer(record) ? resolver.originOf(question) : undefined,
     outcome: record && outcomeName(outcomeOf(record)),
     aliases: record === undefined ? [] : namesOf(record).slice(1),
     data: record === undefined ? [] : addressesOf(record),
   };
+}
+
+/** What else is given out comes from nobody. */
+function isAnswer(record: Uint8Array): boolean {
+  return [OUTCOME_DATA, OUTCOME_NO_NAME, OUTCOME_NO_DATA].includes(outcomeOf(record));
 }
 
 function held({ place, slot, record, hits }: Holding, now: number): HeldReport {

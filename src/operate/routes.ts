@@ -3,10 +3,11 @@
 import type { Aged, Asker } from "./asker.ts";
 import { type Body, bodyOf, flushOf, levelOf } from "./bodies.ts";
 import type { Exposition } from "./exposition.ts";
-import type { History } from "./history.ts";
+import { type History, samplesOf } from "./history.ts";
 import { PAGE_CSS, PAGE_POLICY, PAGE_SCRIPT } from "./page/assets.ts";
 import type { Looked } from "./page/names.ts";
 import { renderPage } from "./page/page.ts";
+import { problemsOf } from "./page/state.ts";
 import type { Door, SideState } from "./sidestate.ts";
 import type { Snapshot } from "./snapshot.ts";
 
@@ -68,7 +69,8 @@ export function createRoutes(options: RoutesOptions): (request: Request) => Prom
         const isThere = table.state === "published" || table.state === "off";
         return health(isThere, `the table is not published: ${table.reason ?? table.state}`);
       }),
-    "/status": () => withSnapshot(({ value }) => json(200, value)),
+    "/status": () =>
+      withSnapshot(({ value }) => json(200, { ...value, problems: problemsOf(value, samplesOf(value, history())) })),
     "/names": async ({ door }) => {
       if (!areNames(door)) return failure(403, NAMES_OFF);
       const names = await asker.names();
@@ -130,7 +132,7 @@ export function createRoutes(options: RoutesOptions): (request: Request) => Prom
   }
 
   function lookUp(name: string, query: URLSearchParams, mayAsk: boolean) {
-    const types = query.getAll("type");
+    const types = [...new Set(query.getAll("type"))];
     return asker.ask({ ask: "lookup", name, types: types.length === 0 ? DEFAULT_TYPES : types, mayAsk });
   }
 }

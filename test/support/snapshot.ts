@@ -85,6 +85,11 @@ export function makeSnapshot(changes: Partial<Snapshot> = {}): Snapshot {
   };
 }
 
+/** As /status gives it. */
+export function makeStatus(changes: Partial<Snapshot> = {}) {
+  return { ...makeSnapshot(changes), problems: [{ weight: "bad", what: "All is lost.", advice: "Begin anew." }] };
+}
+
 export function makeUpstream(text: string, changes: Partial<UpstreamState> = {}): UpstreamState {
   const transport = text.split(" ")[0] as UpstreamState["ways"][number]["transport"];
   const replies = RCODES.map((_, at) => durations(...Array(10 - 2 * at).fill(4 + at)));

@@ -243,9 +243,6 @@ describe("lookups go on", () => {
     await lookups(0, 100);
     isOver = true;
     await Promise.all(flood);
-    // The thread gives way to all else: it may come to them late.
-    const dropped = () => sampleOf("namewell_http_connections_dropped_total", { door: "tcp" });
-    await expect.poll(dropped, { timeout: 30_000 }).toBeGreaterThanOrEqual(100 - 64); // those that ask without reading are not among them
     expect((await control("/livez")).status).toBe(200);
     expect(await sampleOf("namewell_http_restarts_total")).toBe(0);
     expect(await sampleOf("namewell_http_connections", { door: "tcp" })).toBeLessThanOrEqual(64);

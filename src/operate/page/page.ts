@@ -3,10 +3,8 @@
 // The map of this folder: state.ts says whether all is fine, span.ts what was counted when, chart.ts draws it; upstreams.ts,
 // numbers.ts and names.ts are the page's parts; markup.ts writes HTML and escapes; assets.ts has style and script.
 
-import { createCounters } from "../../counters.ts";
 import type { NamesReport } from "../../resolve/names.ts";
-import { countsOf } from "../counts.ts";
-import type { History, Sample } from "../history.ts";
+import { type History, type Sample, samplesOf } from "../history.ts";
 import type { Snapshot } from "../snapshot.ts";
 import { barsOf, hitShareChart, lookupsChart, MINUTES } from "./chart.ts";
 import { clock, count, duration, html, type Markup, NUMBER, rate, share, table } from "./markup.ts";
@@ -25,8 +23,6 @@ export interface PageParts {
   /** Of the name in the form. */
   readonly looked?: Looked | undefined;
 }
-
-const NOTHING = countsOf(createCounters(), 0);
 
 export function renderPage({ snapshot, history, names, looked }: PageParts): string {
   const samples = samplesOf(snapshot, history);
@@ -62,14 +58,6 @@ ${events(snapshot)}
 </html>
 `;
   return body.html;
-}
-
-/** From the start, where that lies in the time that is shown. */
-function samplesOf(snapshot: Snapshot, history: History): Sample[] {
-  const { atMs, startedAtMs } = snapshot;
-  const isYoung = atMs - startedAtMs < MINUTES * 60_000;
-  const start = isYoung ? [{ atMs: startedAtMs, counts: NOTHING, groups: [] }] : [];
-  return [...start, ...history.filter((sample) => sample.atMs < atMs), snapshot];
 }
 
 function state(snapshot: Snapshot, samples: readonly Sample[]): Markup {

@@ -181,8 +181,8 @@ All is fine (warnings: 0).
     ["is silent", () => undefined, ["NW-702"]],
     ["has no EDNS", (reply) => ({ ...reply, additionals: [] }), ["NW-703"]],
     ["is silent over TCP", (reply, _query, { transport }) => (transport === "tcp" ? undefined : reply), ["NW-704"]],
-    ["refuses", (reply) => says(REFUSED, reply), ["NW-705"]],
-    ["fails", (reply) => ({ ...says(SERVFAIL, reply), additionals: [] }), ["NW-705", "NW-703"]],
+    ["refuses", (reply) => says(REFUSED, reply), ["NW-706"]],
+    ["fails", (reply) => ({ ...says(SERVFAIL, reply), additionals: [] }), ["NW-706", "NW-703"]],
   ])("finds an upstream that %s", async (_, tamper, codes) => {
     const { port } = await servedWith(tamper);
     expect((await findings({ DNS_CACHE_UPSTREAMS: `127.0.0.1:${port}` })).codes).toEqual(codes);
@@ -208,6 +208,12 @@ All is fine (warnings: 0).
     expect(reportText(report)).toContain("a\\x1b[31m\\xc3\\xa9\\x0a is no plain host name");
   });
 
+  it("finds that a name is left to libc", async () => {
+    const { port } = await servedWith(undefined, { DNS_CACHE_RULES: "lan bypass" });
+    const settings = { DNS_CACHE_UPSTREAMS: `127.0.0.1:${port}` };
+    expect((await findings(settings, "a.lan")).codes).toEqual(["NW-605"]);
+  });
+
   it("finds that control.sock and HTTP are not to be reached, and a server of another version", async () => {
     const { port } = await servedWith();
     const control = join(base, "control.sock");
@@ -215,12 +221,18 @@ All is fine (warnings: 0).
     expect((await findings({ ...settings, DNS_CACHE_HTTP: "127.0.0.1:1" })).codes).toEqual(["NW-801", "NW-802"]);
 
     let version = "99.0.0";
-    const answering = await answers(() => JSON.stringify({ schema: 1, version }), control);
-    const http = await answers(() => "", 0);
+    const answering = await answers(() => JSON.stringify({ schema: 1, version, pid: 7, startedAtMs: 5 }), control);
+    let startedAtMs = 5;
+    const http = await answers(() => JSON.stringify({ schema: 1, version, pid: 7, startedAtMs }), 0);
     const reached = { ...settings, DNS_CACHE_HTTP: `127.0.0.1:${(http.address() as AddressInfo).port}` };
     expect((await findings(reached)).codes).toEqual(["NW-803"]);
     version = VERSION;
     expect(await findings(reached)).toMatchObject({ codes: [], exitCode: 0 });
+    startedAtMs = 6;
+    expect((await findings(reached)).codes).toEqual(["NW-802"]);
+    const foreign = await answers(() => "hi", 0);
+    const there = { ...settings, DNS_CACHE_HTTP: `127.0.0.1:${(foreign.address() as AddressInfo).port}` };
+    expect((await findings(there)).codes).toEqual(["NW-802"]);
     expect(answering.listening).toBe(true);
   });
 });

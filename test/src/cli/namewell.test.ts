@@ -224,6 +224,35 @@ describe("namewell top, upstreams, watch and log-level", () => {
     expect(await run(["watch", "--interval", "1.5"])).toMatchObject({ code: 1, stdout: "" });
   });
 
+  it("watch goes on while a server is started anew", async () => {
+    await serve();
+    const ran = run(["watch", "--count", "3"], { signalAt: [/\n.*\n.*\n.*\n/, "SIGINT"] });
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    await server.stopped("SIGTERM");
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    await serve();
+    const { code, stdout, stderr } = await ran;
+    expect({ code, lines: stdout.match(/^\d\d:/gm)?.length }).toEqual({ code: 0, lines: 3 });
+    expect(stderr).toMatch(/^No server is running: .* \(waiting for it\)\nThe server was started anew\n$/);
+  });
+
+  it("status tells what the last minutes show", async () => {
+    await serve({ DNS_CACHE_TIMEOUT_MS: "100", DNS_CACHE_UPSTREAMS: "127.0.0.1:1" });
+    for (let i = 0; i < 60; i++) await ask(`n${i}.example`);
+    expect(await fine("status")).toMatch(/something is wrong\n(.*\n)*.*100\.0 % of the lookups failed/);
+  });
+
+  it("lookup names nobody as the source of an answer that none has given", async () => {
+    await serve({ DNS_CACHE_STALE: "0", DNS_CACHE_TIMEOUT_MS: "300" });
+    await ask("www.example");
+    await upstream.close();
+    await fine("flush", "--all");
+    const text = await fine("lookup", "www.example.", "--type", "A");
+    expect(text).toMatch(/^ {2}from +nobody \(asked now: /m);
+    expect(text).not.toContain("over udp");
+    upstream = await startUpstream({ zone: ZONE }); // to be closed
+  });
+
   it("change the log's level", async () => {
     await serve();
     expect(await fine("log-level")).toBe("info\n");

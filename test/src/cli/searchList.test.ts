@@ -45,7 +45,11 @@ describe("the names that are asked for", () => {
       "it stands in /etc/hosts",
       "it is this machine itself",
     ]);
-    expect([why("scanner"), why("192.0.2.1"), why("a.cluster.local")]).toEqual([undefined, undefined, undefined]);
+    expect([why("scanner"), why("1.example"), why("a.cluster.local")]).toEqual([undefined, undefined, undefined]);
+    for (const address of ["192.0.2.1", "127.1", "010.1.1.1", "0x7f000001", "1"]) {
+      expect(why(address)).toBe("it reads it as an address");
+    }
+    expect(why("-x")).toBe("it is no host's name");
     expect([why("a.local"), why("_sip"), why("node")]).toEqual([
       "names under .local are for mDNS",
       "it is no host's name",
@@ -63,6 +67,6 @@ it("the name of an address is written as PTR questions have it", () => {
   const nibbles = `1${".0".repeat(23)}.8.b.d.0.1.0.0.2.ip6.arpa`;
   expect(reverseName("2001:db8::1")).toBe(nibbles);
   expect(reverseName("::")).toBe(`${"0.".repeat(32)}ip6.arpa`);
-  expect(reverseName("::ffff:192.0.2.1")).toBe(`1.0.2.0.0.0.0.c.f.f.f.f${".0".repeat(20)}.ip6.arpa`);
+  expect(reverseName("::ffff:192.0.2.1")).toBe("1.2.0.192.in-addr.arpa"); // as both libcs and client.so have it
   expect(reverseName("www.example")).toBeUndefined();
 });

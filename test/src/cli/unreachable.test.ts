@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ask } from "../../../src/cli/ask.ts";
 import { doorsOf } from "../../../src/cli/doors.ts";
 import { namewell } from "../../support/namewell.ts";
-import { makeSnapshot } from "../../support/snapshot.ts";
+import { makeStatus } from "../../support/snapshot.ts";
 
 const NOBODY = 65_534;
 const notRoot = process.getuid?.() !== 0 && process.env.CI !== "true";
@@ -91,7 +91,7 @@ describe("beside a server that has no control.sock", () => {
       net.createServer((socket) => socket.end()),
       path.join(directory, "dns.sock"),
     );
-    const env = { DNS_CACHE_HTTP: await overTcp(200, makeSnapshot()) };
+    const env = { DNS_CACHE_HTTP: await overTcp(200, makeStatus()) };
     const flush = await run(["flush", "--all"], env);
     expect(flush.code).toBe(1);
     expect(flush.stderr).toBe(
@@ -131,7 +131,7 @@ describe.skipIf(notRoot)("as a user that may not use control.sock", () => {
       code: 1,
       stderr: `namewell: ${who}, and nobody listens on http://127.0.0.1:1/. Run this as one of them (sudo, docker exec)\n`,
     });
-    const env = { DNS_CACHE_HTTP: await overTcp(200, makeSnapshot()) };
+    const env = { DNS_CACHE_HTTP: await overTcp(200, makeStatus()) };
     expect(await run(["upstreams"], env, NOBODY)).toMatchObject({ code: 0, stderr: "" });
   });
 });
@@ -163,19 +163,44 @@ describe("where something else answers, or nothing", () => {
     expect(await run(["status", "--control", other])).toMatchObject({ code: 1, stderr });
   });
 
-  it.each([{}, [], { schema: 99 }, { ...makeSnapshot(), schema: 99 }])(
-    "a reply that is another service's, or another version's, is told as such: %j",
+  it.each([
+    {},
+    [],
+    { schema: 99 },
+    { ...makeStatus(), schema: 99 },
+    { ...makeStatus(), groups: 1, top: 1, reports: {}, level: 1 },
+  ])("a reply that is another service's, or another version's, is told as such: %j", async (body) => {
+    await answering(200, body);
+    for (const args of [...READING, ...CHANGING]) {
+      const { code, stdout, stderr } = await run(args);
+      expect({ args, code, stdout }).toEqual({ args, code: 1, stdout: "" });
+      expect(stderr).toBe(
+        `namewell: What listens on ${controlPath} is no Namewell server, or another version of it (HTTP 200)\n`,
+      );
+    }
+  });
+
+  it.each([{ message: "not found" }, { error: { code: 404 } }])(
+    "an error that is another service's is told as such: %j",
     async (body) => {
-      await answering(200, body);
-      for (const args of [...READING, ...CHANGING]) {
-        const { code, stdout, stderr } = await run(args);
-        expect({ args, code, stdout }).toEqual({ args, code: 1, stdout: "" });
-        expect(stderr).toBe(
-          `namewell: What listens on ${controlPath} is no Namewell server, or another version of it (HTTP 200)\n`,
-        );
-      }
+      await answering(404, body);
+      const stderr = `namewell: What listens on ${controlPath} is no Namewell server, or another version of it (HTTP 404)\n`;
+      expect(await run(["top"])).toMatchObject({ code: 1, stdout: "", stderr });
     },
   );
+
+  it("a server that is said by its HTTP address alone is asked there, not over this machine's control.sock", async () => {
+    await answering(200, makeStatus({ version: "9.9.9" }));
+    const address = await overTcp(200, makeStatus());
+    const env = { DNS_CACHE_DIR: directory };
+    const status = await namewell(["status", "--http", `http://${address}/`], { env });
+    expect(status.stdout).toMatch(/^Namewell 1\.2\.3,/);
+    expect(await namewell(["flush", "--all", "--http", address], { env })).toMatchObject({
+      code: 1,
+      stderr: "namewell: Over HTTP a server is told nothing: --dir or --control says where its control.sock is\n",
+    });
+    expect(doorsOf({ http: "http://localhost:80/" }, {}).http).toEqual({ host: "127.0.0.1", port: 80 });
+  });
 
   it("an error of the server is told on one line, whatever stands in it", async () => {
     await answering(503, { error: "too\nmuch \x1b[31m" });
@@ -185,7 +210,7 @@ describe("where something else answers, or nothing", () => {
 
 it("text of the server moves no terminal's cursor, as text and as JSON", async () => {
   const events = [{ atMs: 0, level: "warn" as const, text: "\x1b]0;title\x07\u202e\u009b2J" }];
-  await answering(200, makeSnapshot({ events, version: "1\x1b[2J", socketPath: "/\r" }));
+  await answering(200, makeStatus({ events, version: "1\x1b[2J", socketPath: "/\r" }));
   for (const args of [["status"], ["status", "--json"]]) {
     const { code, stdout } = await run(args);
     expect(code).toBe(0);

@@ -238,8 +238,9 @@ describe("a lookup", () => {
   it.each([
     ["a..b", ["A"], '"a..b" is not a name'],
     ["\u001b[31m", ["A"], '"\\u001b[31m" is not a name'],
-    ["a.example", ["MX"], "a type is A, AAAA or PTR"],
-    ["a.example", [], "a type is A, AAAA or PTR"],
+    ["a.example", ["MX"], "a type is A, AAAA or PTR, each once"],
+    ["a.example", Array.from({ length: 1000 }, (_, at) => "A".padEnd(at)), "a type is A, AAAA or PTR, each once"],
+    ["a.example", [], "a type is A, AAAA or PTR, each once"],
   ])("refuses %j %j", async (name, types, error) => {
     const { control } = inside({});
     expect(await control.answer({ ask: "lookup", name, types, mayAsk: true })).toEqual({ error });
