@@ -64,8 +64,8 @@ export function startServer(settings: Record<string, string>, file = SERVER_FILE
     async stopped(signal) {
       if (signal !== undefined) child.kill(signal);
       const code = await exited;
-      const last = log.findLast(({ msg }) => msg === "Stopped");
-      const broken = last === undefined ? [] : brokenIdentities(last as unknown as Numbers);
+      const last = log.findLast(({ msg }) => msg === "Stopped"); // an earlier version's has no counts
+      const broken = last?.counts === undefined ? [] : brokenIdentities(last as unknown as Numbers);
       if (broken.length > 0) throw new Error(`the server's numbers do not fit each other: ${broken.join("; ")}`);
       return code;
     },
