@@ -66,6 +66,19 @@ describe.skipIf(missing)(`preloaded programs${missing ? ` (skipped: ${missing})`
     await end(loads);
   });
 
+  it("while all is removed and /etc/ld.so.preload still names it, and when that is removed too", async () => {
+    const server = await scene.server();
+    await scene.box.write("/etc/ld.so.preload", `${path.join(scene.directory, "client.so")}\n`);
+    const loads = [await scene.load("glibc", {})]; // musl's loader knows no such file
+    await each(loads, "cache");
+    await server.stopped("SIGTERM");
+    fs.rmSync(scene.directory, FORCE);
+    await each(loads, "libc");
+    await scene.box.run(["rm", "/etc/ld.so.preload"]);
+    await each(loads, "libc");
+    await endWithoutClient(loads);
+  });
+
   it("while the server moves to another directory, and are served again by a link in its old place", async () => {
     const other = path.join(scene.base, "other");
     const server = await scene.server();
