@@ -13,7 +13,7 @@ type Name = "today's" | "an earlier" | "the first layout's" | "the next layout's
 let sides: Record<Name, Side>;
 let scene: Scene;
 
-describe.skipIf(missing)(`an upgrade${missing ? ` (skipped: ${missing})` : ""}`, () => {
+describe.skipIf(missing)(`an upgrade${missing ? ` (skipped: ${missing})` : ""}`, { timeout: 240_000 }, () => {
   beforeAll(async () => {
     sides = {
       "today's": today,
