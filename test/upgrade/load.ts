@@ -102,9 +102,9 @@ export class Scene {
   }
 
   /** On each libc that is here, half of the processes each. */
-  loads(env = this.preload()): Promise<Load[]> {
+  loads(env = this.preload(), processes = PROCESSES): Promise<Load[]> {
     const libcs: Target[] = muslMissing() === undefined ? ["glibc", "musl"] : ["glibc"];
-    return Promise.all(libcs.map((libc) => this.load(libc, env, PROCESSES / libcs.length)));
+    return Promise.all(libcs.map((libc) => this.load(libc, env, processes / libcs.length)));
   }
 
   async close(): Promise<void> {
@@ -116,7 +116,7 @@ export class Scene {
 }
 
 /** What each of the loads has seen from now on until this one has answered so often, in running programs and started ones. */
-export function each(loads: Load[], by: "cache" | "libc", [running, started] = [500, 20]): Promise<Seen[]> {
+export function each(loads: Load[], by: "cache" | "libc", [running, started] = [300, 12]): Promise<Seen[]> {
   return Promise.all(
     loads.map((load) => load.until((since) => since.running[by] >= running && since.started[by] >= started)),
   );

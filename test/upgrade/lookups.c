@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 #define NAMES_AT_ONCE 5
-#define PAUSE_US 20000 /* servers are to have their turn on a small machine */
-#define STARTS_AT_ONCE 5
+#define PAUSE_US 40000 /* servers are to have their turn on a small machine */
+#define STARTS_AT_ONCE 10
 #define TOLD_MAX 20
 
 enum outcome { CACHE, LIBC, WRONG, FAILED, NOT_STARTED, OUTCOMES };

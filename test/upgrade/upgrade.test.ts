@@ -8,6 +8,7 @@ import { firstLayout, historyMissing, nextLayout, type Side, sameLayout, today }
 
 const missing = sandboxMissing() ?? historyMissing();
 const ROUNDS = 40;
+const FEW = 16; // where nothing is replaced under them
 
 type Name = "today's" | "an earlier" | "the first layout's" | "the next layout's";
 let sides: Record<Name, Side>;
@@ -32,7 +33,7 @@ describe.skipIf(missing)(`an upgrade${missing ? ` (skipped: ${missing})` : ""}`,
     ["today's", "an earlier"],
   ])("lets %s client.so read the table of %s server", async (client, server) => {
     const running = await scene.server(sides[server]);
-    const loads = await scene.loads(scene.preload(sides[client].client, scene.directory));
+    const loads = await scene.loads(scene.preload(sides[client].client, scene.directory), FEW);
     await each(loads, "cache");
     await running.stopped("SIGKILL");
     await each(loads, "libc"); // names of a short ttl
@@ -45,7 +46,7 @@ describe.skipIf(missing)(`an upgrade${missing ? ` (skipped: ${missing})` : ""}`,
     ["today's", "the next layout's"],
   ])("lets %s client.so ask %s server, whose table is of another layout", async (client, server) => {
     const running = await scene.server(sides[server]);
-    const loads = await scene.loads(scene.preload(sides[client].client, scene.directory));
+    const loads = await scene.loads(scene.preload(sides[client].client, scene.directory), FEW);
     await each(loads, "cache");
     await running.stopped("SIGKILL");
     await each(loads, "libc");
@@ -60,7 +61,7 @@ describe.skipIf(missing)(`an upgrade${missing ? ` (skipped: ${missing})` : ""}`,
     ["today's", "the first layout's"],
   ])("lets %s client.so go to libc beside %s server, whose frames are of another version", async (client, server) => {
     await scene.server(sides[server]);
-    const loads = await scene.loads(scene.preload(sides[client].client, scene.directory));
+    const loads = await scene.loads(scene.preload(sides[client].client, scene.directory), FEW);
     await each(loads, "libc");
     for (const load of loads) expect(load.seen()).toMatchObject({ running: { cache: 0 }, started: { cache: 0 } });
     await end(loads);
