@@ -99,6 +99,23 @@ describe.skipIf(missing)(
       await endWithoutClient(loads);
     });
 
+    it("while the server moves to /run/namewell, which they find once nothing of it is left beside client.so", async () => {
+      const other = path.join(scene.base, "other");
+      fs.mkdirSync(other);
+      await scene.box.run(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run"]);
+      await scene.box.run(["mkdir", "/run/namewell"]);
+      await scene.box.run(["mount", "--bind", other, "/run/namewell"]);
+      const server = await scene.server();
+      const loads = await scene.loads();
+      await each(loads, "cache");
+      await server.stopped("SIGTERM");
+      await scene.server(undefined, other);
+      await each(loads, "libc"); // the last table is still there
+      fs.rmSync(path.join(scene.directory, "cache.table"));
+      await each(loads, "cache");
+      await end(loads);
+    });
+
     it("while the directory is replaced under a bind mount, which goes on to show the old one", async () => {
       const mounted = path.join(scene.base, "mounted");
       fs.mkdirSync(mounted);
