@@ -10,6 +10,7 @@ import { startServer } from "../../demo/serverProcess.ts";
 import { startUpstream } from "../../demo/upstream.ts";
 import { addressesOf } from "../../src/table/record.ts";
 import { askOnce, recordsOf } from "../support/frames.ts";
+import { pack } from "../support/npmPackage.ts";
 import { arm64Missing, CLIENT, toolMissing } from "../support/programs.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -40,10 +41,7 @@ describe.skipIf(missing)(`the npm package${missing ? ` (skipped: ${missing})` : 
 
   beforeAll(() => {
     directory = fs.mkdtempSync(path.join(tmpdir(), "namewell-package-"));
-    const offline = ["--ignore-scripts", "--offline", `--cache=${path.join(directory, "cache")}`];
-    run("npm", "pack", "--silent", ...offline, `--pack-destination=${directory}`);
-    const [packed = ""] = fs.readdirSync(directory).filter((name) => name.endsWith(".tgz"));
-    run("tar", "-xzf", path.join(directory, packed), "-C", directory);
+    run("tar", "-xzf", pack(directory), "-C", directory);
     unpacked = path.join(directory, "package");
   });
   afterAll(() => fs.rmSync(directory, { recursive: true, force: true }));
@@ -117,6 +115,27 @@ describe.skipIf(missing)(`the npm package${missing ? ` (skipped: ${missing})` : 
     expect(packed.status).not.toBe(0);
     expect(packed.stderr).toMatch(new RegExp(`No compiler for client-${other}\\.so: apt-get install gcc-.*-cross\n`));
     expect(fs.readdirSync(copy).filter((name) => name.endsWith(".tgz"))).toEqual([]);
+  });
+
+  it("is not packed where something that it is to hold is missing, or the changelog says nothing of it", () => {
+    const copy = path.join(directory, "incomplete");
+    for (const name of [...FILES, "dist", "docs", "shim/valgrind.supp", "tools"]) {
+      fs.cpSync(path.join(root, name), path.join(copy, name), { recursive: true });
+    }
+    for (const name of DIST) fs.writeFileSync(path.join(copy, "dist", name), ""); // of both architectures
+    const packable = () => spawnSync(process.execPath, [path.join(copy, "tools/packable.mjs")], { encoding: "utf8" });
+    expect(packable()).toMatchObject({ status: 0, stderr: "" });
+
+    fs.rmSync(path.join(copy, "dist/namewell.wasm"));
+    fs.rmSync(path.join(copy, "docs"), { recursive: true });
+    fs.writeFileSync(path.join(copy, "CHANGELOG.md"), "# Changelog\n\n## 0.0.9\n");
+    const { status, stderr } = packable();
+    expect([status, ...stderr.trimEnd().split("\n")]).toEqual([
+      1,
+      "Nothing is packed: dist/namewell.wasm is missing",
+      "Nothing is packed: docs/*.md is missing",
+      expect.stringMatching(/^Nothing is packed: CHANGELOG\.md says nothing of \d/),
+    ]);
   });
 
   it("ends with one line where it has no client.so for this machine", () => {
