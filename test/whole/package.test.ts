@@ -25,6 +25,7 @@ const DIST = [
   "operate.js",
   "server.js",
 ];
+const UNITS = ["namewell.service", "namewell.sysusers.conf", "preload.conf"];
 
 const noOther = process.arch === "x64" ? arm64Missing() : undefined;
 const missing = toolMissing("npm", "npm") ?? toolMissing("tar", "tar");
@@ -47,7 +48,8 @@ describe.skipIf(missing)(`the npm package${missing ? ` (skipped: ${missing})` : 
   afterAll(() => fs.rmSync(directory, { recursive: true, force: true }));
 
   it(`holds what a server needs${noOther ? ` (but for arm64: ${noOther})` : ""}, and nothing else`, () => {
-    expect(fs.readdirSync(unpacked).sort()).toEqual([...FILES, "dist", "docs", "shim"].sort());
+    expect(fs.readdirSync(unpacked).sort()).toEqual([...FILES, "deploy", "dist", "docs", "shim"].sort());
+    expect(fs.readdirSync(path.join(unpacked, "deploy/systemd")).sort()).toEqual(UNITS);
     expect(fs.readdirSync(path.join(unpacked, "docs"))).toEqual(fs.readdirSync(path.join(root, "docs")));
     expect(fs.readdirSync(path.join(unpacked, "shim"))).toEqual(["valgrind.supp"]);
     const libraries = DIST.filter((name) => noOther === undefined || !/arm64/.test(name));
@@ -119,7 +121,7 @@ describe.skipIf(missing)(`the npm package${missing ? ` (skipped: ${missing})` : 
 
   it("is not packed where something that it is to hold is missing, or the changelog says nothing of it", () => {
     const copy = path.join(directory, "incomplete");
-    for (const name of [...FILES, "dist", "docs", "shim/valgrind.supp", "tools"]) {
+    for (const name of [...FILES, "deploy/systemd", "dist", "docs", "shim/valgrind.supp", "tools"]) {
       fs.cpSync(path.join(root, name), path.join(copy, name), { recursive: true });
     }
     for (const name of DIST) fs.writeFileSync(path.join(copy, "dist", name), ""); // of both architectures
