@@ -2,7 +2,7 @@
  * doctor.c reads the arguments and goes through the groups of checks: program.c (is client.so in the process; if not,
  * unloaded.c says why), place.c (the directory), server.c (dns.sock), published.c (cache.table), etc.c (the container's
  * own files) and lookup.c (one name). process.c, maps.c and image.c read what /proc and ELF files say; report.c prints,
- * in line.c's words.
+ * in line.c's words. alive.c is what health checks ask for instead.
  *
  * It has no libc: start.c, text.c and address.c give what client.so's own sources ask of one, and standin.c what the
  * process has that is looked at: its environment, its libc, where its client.so lies. So whatever can be is decided
@@ -40,6 +40,7 @@ void fine(const char *format, ...);
 void note(const char *format, ...);
 void finding(int code, const char *format, ...);
 bool is_found(int code);
+void complain(const char *format, ...);         /* a line on standard error */
 _Noreturn void refuse(const char *format, ...); /* the command line */
 void print(const char *text);
 int report_end(void);
@@ -98,6 +99,13 @@ const char *in_directory(const char *name);
 long file_read(const char *path, void *into, size_t room); /* the bytes read, or -1 */
 bool file_status(const char *path, struct stat *);
 bool is_noexec(const char *path);
+
+/* server.c: a hello and its reply. False with errno where nobody takes it, and with none where nobody answers. */
+bool greet(const char *path, uint8_t frame[NW_FRAME_HEADER_BYTES]);
+bool is_greeting(const uint8_t frame[NW_FRAME_HEADER_BYTES]);
+
+/* alive.c; the exit code. NULL: the directory that client.so would take. */
+int say_alive(const char *folder);
 
 /* lookup.c */
 uint64_t now_ns(void);

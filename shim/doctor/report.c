@@ -139,10 +139,19 @@ void print(const char *text) {
     write_text("\n");
 }
 
+static void write_error(struct line *line) {
+    line_put(line, '\n');
+    syscall(SYS_write, STDERR_FILENO, line->text, line->length);
+}
+
+void complain(const char *format, ...) {
+    SAID(line, format);
+    write_error(&line);
+}
+
 void refuse(const char *format, ...) {
     SAID(line, format);
-    line_put(&line, '\n');
-    syscall(SYS_write, STDERR_FILENO, line.text, line.length);
+    write_error(&line);
     leave(2);
 }
 

@@ -30,7 +30,7 @@ static int connected(const char *path) {
 }
 
 /* The bytes that came within the time, of a frame's header. */
-static size_t greet(int fd, uint8_t frame[NW_FRAME_HEADER_BYTES]) {
+static size_t exchange(int fd, uint8_t frame[NW_FRAME_HEADER_BYTES]) {
     static const uint8_t HELLO[NW_FRAME_HEADER_BYTES] = {
         0, 0, 0, NW_FRAME_HEADER_BYTES, NW_FRAME_VERSION, NW_KIND_HELLO};
     size_t got = 0;
@@ -49,6 +49,20 @@ static size_t greet(int fd, uint8_t frame[NW_FRAME_HEADER_BYTES]) {
     return got;
 }
 _Static_assert(NW_FRAME_LENGTH == 0 && NW_FRAME_VERSION_AT == 4 && NW_FRAME_KIND == 5, "as HELLO has it");
+
+bool greet(const char *path, uint8_t frame[NW_FRAME_HEADER_BYTES]) {
+    int fd = connected(path);
+    if (fd < 0)
+        return false;
+    size_t got = exchange(fd, frame);
+    close(fd);
+    errno = 0;
+    return got == NW_FRAME_HEADER_BYTES;
+}
+
+bool is_greeting(const uint8_t frame[NW_FRAME_HEADER_BYTES]) {
+    return frame[NW_FRAME_VERSION_AT] == NW_FRAME_VERSION && frame[NW_FRAME_KIND] == NW_KIND_HELLO;
+}
 
 static void cannot_connect(const char *path, int error) {
     if (error == ENOENT || error == ENOTDIR || error == ECONNREFUSED)
@@ -69,20 +83,16 @@ bool check_server(void) {
         return false;
     }
     uint64_t since = now_ns();
-    int fd = connected(path);
-    if (fd < 0) {
-        cannot_connect(path, errno);
-        return false;
-    }
     uint8_t frame[NW_FRAME_HEADER_BYTES] = {0};
-    size_t got = greet(fd, frame);
-    close(fd);
-    unsigned long microseconds = (now_ns() - since) / 1000;
-    if (got < sizeof frame) {
-        finding(302, "it takes connections on %s and does not answer", path);
+    if (!greet(path, frame)) {
+        if (errno)
+            cannot_connect(path, errno);
+        else
+            finding(302, "it takes connections on %s and does not answer", path);
         return false;
     }
-    if (frame[NW_FRAME_VERSION_AT] != NW_FRAME_VERSION || frame[NW_FRAME_KIND] != NW_KIND_HELLO) {
+    unsigned long microseconds = (now_ns() - since) / 1000;
+    if (!is_greeting(frame)) {
         finding(305, "what listens on %s speaks version %u of the socket's frames, and this doctor %u", path,
                 (unsigned long)frame[NW_FRAME_VERSION_AT], (unsigned long)NW_FRAME_VERSION);
         return false;
