@@ -7,18 +7,19 @@
 
 #define SOCKET_NAME "/dns.sock"
 
-static const char *socket_in(const char *folder) {
+static const char *socket_in(const char *where) {
     static char path[SOCKET_PATH_BYTES];
-    size_t length = strlen(folder);
+    size_t length = strlen(where);
     if (length + sizeof SOCKET_NAME > sizeof path)
         return "";
-    memcpy(path, folder, length);
+    memcpy(path, where, length);
     memcpy(path + length, SOCKET_NAME, sizeof SOCKET_NAME);
     return path;
 }
 
-int say_alive(const char *folder) {
-    const char *path = folder ? socket_in(folder) : settings()->socket_path;
+int say_alive(const char *where) {
+    folder_look();
+    const char *path = where ? socket_in(where) : folder()->socket_path;
     uint8_t frame[NW_FRAME_HEADER_BYTES] = {0};
     if (!path[0])
         complain("doctor: a directory of at most %u bytes is wanted",
