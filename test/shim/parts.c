@@ -17,7 +17,8 @@ static const char *environment(const char *name) {
 static void secure(bool is_secure) {
     static struct settings settings;
     settings_read(&settings, environment, is_secure);
-    printf("%s, %s%s\n", settings.off ? "off" : "on", settings.folders[0].socket_path, settings.explain ? ", explained" : "");
+    printf("%s, %s%s\n", settings.off ? "off" : "on", settings.folders[0].socket_path,
+           settings.explain ? ", explained" : "");
 }
 
 static void claims(void) {
