@@ -25,8 +25,11 @@ mkdir -m 755 /run/namewell /opt/namewell`;
 
 // Again and again, as a kubelet does: HTTP is another thread's, and may come after the socket.
 const PROBE = `
-  const probe = () => fetch(process.argv[1]).then(({ status }) => console.log(status), () => setTimeout(probe, 50));
-  probe();
+  const probe = (left) => fetch(process.argv[1]).then(
+    ({ status }) => console.log(status),
+    ({ cause }) => (left > 0 ? setTimeout(probe, 50, left - 1) : console.error(cause.message)),
+  );
+  probe(200);
 `;
 
 const server = manifestsOf("base/server.yaml")[0].spec.template.spec;
