@@ -37,6 +37,9 @@ const [smokeNamespace] = manifestsOf("smoke/namespace.yaml");
 const [smokeJob] = manifestsOf("smoke/job.yaml");
 const [policy] = manifestsOf("overlays/v1/policy.yaml");
 
+/** The image's own environment. */
+const IMAGE = [{ name: "DNS_CACHE_DIR", value: "/dns_cache" }];
+
 const missing = sandboxMissing() ?? otherUsersMissing();
 
 /** As a container's first process, with its user, its capabilities and its environment. */
@@ -44,7 +47,7 @@ function command({ command, args = [], env = [], securityContext: { runAsUser, c
   const kept = (capabilities.add ?? []).map((name: string) => `+${name.toLowerCase()}`);
   const user = [`--reuid=${runAsUser}`, `--regid=${runAsUser}`, "--clear-groups"];
   const bound = `--bounding-set=${["-all", ...kept].join(",")}`;
-  const variables = env.map(({ name, value }: Manifest) => `${name}=${value}`);
+  const variables = [...IMAGE, ...env].map(({ name, value }: Manifest) => `${name}=${value}`);
   const inside = ["setpriv", ...user, "--no-new-privs", bound, "env", `--chdir=${ROOT}`, ...variables];
   return ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", ...inside, ...command, ...args];
 }
