@@ -79,6 +79,13 @@ describe.skipIf(missing)(`on a node${missing ? ` (skipped: ${missing})` : ""}`, 
     expect(await box.run(["node", "--eval", PROBE, url])).toMatchObject({ stdout: "200\n", stderr: "" });
   });
 
+  it("the server finds client.so where programs can load it, whatever its own directory is", async () => {
+    const script = `fetch(process.argv[1]).then(async (reply) => console.log(await reply.text()))`;
+    const { stdout } = await box.run(["node", "--eval", script, `http://${NODE}:9953/metrics`]);
+    expect(stdout).toMatch(/^namewell_directory_noexec 0$/m);
+    expect(stdout).toMatch(/^namewell_library_installed\{.*\} 1$/m);
+  });
+
   describe("the smoke test", () => {
     const template = smokeJob.spec.template;
     const pod = { ...template, metadata: template.metadata ?? {} };
