@@ -44,7 +44,7 @@ rm -rf "$new/lib/systemd/system/timers.target.wants"
 rm -f "$new/etc/fstab" "$new/etc/ld.so.preload" "$new/etc/resolv.conf" "$new/etc/nsswitch.conf"
 printf 'nameserver 192.0.2.200\n' >"$new/etc/resolv.conf"
 printf 'passwd: files\ngroup: files\nhosts: files dns\n' >"$new/etc/nsswitch.conf"
-cp "$@" "$new/srv/"
+cp -R "$@" "$new/srv/"
 
 # Below the cgroup of this process, which stays in its own: systemd takes over all that it finds in the root of its.
 mount -t cgroup2 cgroup2 "$root/cgroup"
