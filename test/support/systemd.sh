@@ -53,7 +53,7 @@ mkdir "$own"
 PHASE=inside sh -c 'echo $$ >"$1/cgroup.procs" && shift && exec unshare --mount --pid --net --uts --ipc --cgroup --fork \
   --kill-child --propagation private sh "$0" "$@"' "$0" "$own" "$new" </dev/null &
 holder=$!
-for _ in $(seq 200); do
+for _ in $(seq 1000); do
   first=$(cat "/proc/$holder/task/$holder/children")
   if [ -n "$first" ] && [ "$(cat "/proc/${first% }/comm")" = systemd ]; then break; fi
   sleep 0.05
