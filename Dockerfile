@@ -1,9 +1,10 @@
-# The cache server, with client.so for both architectures. Both images may be others with Node 20 or newer; the first needs
-# gcc and make as well.
-ARG NODE_IMAGE=node:22-bookworm
-ARG NODE_SLIM_IMAGE=node:22-bookworm-slim
+# The cache server's image, for amd64 and arm64: Node, the libraries that it needs, and ours. It has no shell and no package
+# manager. Both base images are Debian's; the first needs gcc and make as well, the second is only read.
+ARG NODE_IMAGE=docker.io/library/node:24-bookworm
+ARG NODE_SLIM_IMAGE=docker.io/library/node:24-bookworm-slim
 
-FROM ${NODE_IMAGE} AS build
+# All that is built is the same for each platform, and is built on the builder's own: no emulation is needed.
+FROM --platform=$BUILDPLATFORM ${NODE_IMAGE} AS build
 WORKDIR /namewell
 COPY package.json package-lock.json ./
 # The copied lock file tells the build that these packages are the ones it wants.
@@ -20,23 +21,29 @@ RUN [ "$CLIENTS" = own ] || { \
 COPY . .
 RUN [ "$CLIENTS" = own ] || options=--all; npm run build -- $options && npm prune --omit=dev --no-audit --no-fund
 
-FROM ${NODE_SLIM_IMAGE}
-WORKDIR /namewell
-ENV NODE_ENV=production
-COPY --from=build /namewell/package.json ./
-COPY --from=build /namewell/node_modules/ node_modules/
-COPY --from=build /namewell/dist/server.js /namewell/dist/namewell.js /namewell/dist/operate.js /namewell/dist/namewell.wasm /namewell/dist/client-*.so /namewell/dist/doctor-* dist/
+FROM ${NODE_SLIM_IMAGE} AS node
+
+FROM build AS image
+ARG TARGETARCH
+RUN --mount=type=bind,from=node,target=/node tools/image-root.sh /node /image/base
+# Buildah names it only where --platform is given.
+RUN architecture=$(echo "${TARGETARCH:-$(dpkg --print-architecture)}" | sed s/amd64/x64/) && mkdir -p /image/namewell/dist /image/dns_cache && \
+  cp -r LICENSE package.json node_modules /image/namewell && \
+  cp dist/server.js dist/namewell.js dist/operate.js dist/namewell.wasm dist/client-*.so dist/doctor-* /image/namewell/dist && \
+  ln -s "doctor-$architecture" /image/namewell/dist/doctor && \
+  test -x /image/namewell/dist/doctor
+
+FROM scratch
+COPY --from=image /image/base/ /
+COPY --from=image /image/namewell/ /namewell/
 # A new named volume takes this owner over. The image ships no file in it: on an overlay file system a table would be
 # copied at the first write, and readers that mapped it before would never see a change.
-RUN mkdir /dns_cache && chown node:node /dns_cache
+COPY --from=image --chown=1000:1000 /image/dns_cache/ /dns_cache/
 VOLUME /dns_cache
-USER node
+WORKDIR /namewell
+ENV PATH=/usr/local/bin NODE_ENV=production DNS_CACHE_DIR=/dns_cache
+# By number: Kubernetes' runAsNonRoot cannot tell what a name is.
+USER 1000:1000
 STOPSIGNAL SIGTERM
-# A hello frame (assembly/layout.ts) is answered by the server itself, whatever its upstreams do.
-HEALTHCHECK --interval=5s --timeout=2s --start-period=5s --retries=3 CMD ["node", "-e", "\
-  const socket = require('net').connect('/dns_cache/dns.sock'); \
-  socket.write(Buffer.from([0, 0, 0, 8, 2, 5, 0, 0])); \
-  socket.once('data', (hello) => process.exit(hello[5] === 5 ? 0 : 1)); \
-  socket.once('error', () => process.exit(1)); \
-  socket.once('end', () => process.exit(1))"]
+HEALTHCHECK --interval=5s --timeout=2s --start-period=5s --retries=3 CMD ["/namewell/dist/doctor", "--alive"]
 CMD ["node", "dist/server.js"]

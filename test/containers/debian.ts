@@ -11,9 +11,17 @@ const NEWER_SUITE = "trixie";
 
 const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
+const UNPACK = 'dpkg-deb -x "$1"_*.deb .';
+const RECORD = `mkdir -p var/lib/dpkg/info && echo 1 >var/lib/dpkg/info/format
+  { dpkg-deb -f "$1"_*.deb && echo "Status: install ok installed" && echo; } >>var/lib/dpkg/status
+  dpkg-deb --fsys-tarfile "$1"_*.deb | tar -t | sed 's,^\\.,,; s,/$,,; s,^$,/.,' \\
+    >"var/lib/dpkg/info/$1:$(dpkg-deb -f "$1"_*.deb Architecture).list"`;
+
 export interface Archive {
   /** Unpacks a package of the newer suite into a folder. */
   unpack(name: string, into: string): Promise<void>;
+  /** The same, and dpkg finds it there. */
+  install(name: string, into: string): Promise<void>;
   /** Puts a source package's original tar file into a folder and unpacks that. */
   unpackSource(name: string, into: string): Promise<void>;
 }
@@ -46,13 +54,16 @@ export async function openArchive(directory: string, architecture?: string): Pro
   ].flatMap((option) => ["-o", option]);
   const apt = (args: string[], cwd: string) => command(["apt-get", "-q", ...options, ...args], { cwd });
 
+  async function download(name: string, into: string, then: string): Promise<void> {
+    mkdirSync(into, { recursive: true });
+    await apt(["download", `${name}/${NEWER_SUITE}`], into);
+    await command(["sh", "-ec", `${then}\nrm "$1"_*.deb`, "sh", name], { cwd: into });
+  }
+
   await apt(["update"], directory);
   return {
-    async unpack(name, into) {
-      mkdirSync(into, { recursive: true });
-      await apt(["download", `${name}/${NEWER_SUITE}`], into);
-      await command(["sh", "-c", 'dpkg-deb -x "$1"_*.deb . && rm "$1"_*.deb', "sh", name], { cwd: into });
-    },
+    unpack: (name, into) => download(name, into, UNPACK),
+    install: (name, into) => download(name, into, `${UNPACK}\n${RECORD}`),
     async unpackSource(name, into) {
       mkdirSync(into, { recursive: true });
       await apt(["source", "--download-only", name], into);
