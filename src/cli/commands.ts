@@ -36,7 +36,7 @@ const LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"];
 
 export const DIRECTORY_OPTION: Option = {
   flags: "--dir <directory>",
-  what: "the shared directory, instead of DNS_CACHE_DIR or /dns_cache",
+  what: "the shared directory, instead of DNS_CACHE_DIR, or /dns_cache, or where nothing is there /run/namewell",
 };
 export const SERVER_OPTIONS: readonly Option[] = [
   DIRECTORY_OPTION,

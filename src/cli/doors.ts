@@ -1,6 +1,7 @@
 // Which server is meant: as the server's own settings in this environment say it, or options.
+import fs from "node:fs";
 import path from "node:path";
-import { ConfigError, type HttpAddress, readConfig } from "../settings/config.ts";
+import { ConfigError, type HttpAddress, readConfig, SETTINGS } from "../settings/config.ts";
 import { CliError } from "./failures.ts";
 
 /** As they were typed. */
@@ -23,6 +24,7 @@ export interface Doors {
 }
 
 const NOBODY = { addresses: [], listing: { rotate: false, timeoutMs: 5000, attempts: 2 } };
+const INSTALLED = "/run/namewell";
 const VARIABLES = { dir: "DNS_CACHE_DIR", control: "DNS_CACHE_CONTROL", http: "DNS_CACHE_HTTP" } as const;
 
 export function doorsOf(options: ServerOptions, env: NodeJS.ProcessEnv): Doors {
@@ -30,8 +32,9 @@ export function doorsOf(options: ServerOptions, env: NodeJS.ProcessEnv): Doors {
   const meant = Object.values(VARIABLES).map((name) => [name, given[name] ?? env[name] ?? ""]);
   const library = options.dir === undefined ? (env.DNS_CACHE_LIBRARY ?? "") : "";
   const settings: Record<string, string> = { ...Object.fromEntries(meant), DNS_CACHE_LIBRARY: library };
-  const { directory, libraryPath, controlPath, http } = readSettings(settings, given);
   const isNamed = settings.DNS_CACHE_DIR !== "" || settings.DNS_CACHE_CONTROL !== "";
+  if (!isNamed) settings.DNS_CACHE_DIR = usualDirectory();
+  const { directory, libraryPath, controlPath, http } = readSettings(settings, given);
   const isHttpAlone = options.http !== undefined && options.control === undefined && options.dir === undefined;
   return {
     directory,
@@ -41,6 +44,13 @@ export function doorsOf(options: ServerOptions, env: NodeJS.ProcessEnv): Doors {
     isHttpAlone,
     isHttpDoubtful: isNamed && settings.DNS_CACHE_HTTP === "",
   };
+}
+
+/** Where servers are that somebody has installed as docs/packages.md says; as client.so looks, the default comes first. */
+function usualDirectory(): string {
+  const holdsAny = (directory: string) =>
+    ["dns.sock", "cache.table"].some((name) => fs.existsSync(path.join(directory, name)));
+  return !holdsAny(SETTINGS.DNS_CACHE_DIR.default) && holdsAny(INSTALLED) ? INSTALLED : "";
 }
 
 /** The variables that say the same to a server. */

@@ -226,7 +226,7 @@ describe("namewell top, upstreams, watch and log-level", () => {
 
   it("watch goes on while a server is started anew", async () => {
     await serve();
-    const ran = run(["watch", "--count", "3"], { signalAt: [/\n.*\n.*\n.*\n/, "SIGINT"] });
+    const ran = run(["watch", "--count", "3"]);
     await new Promise((resolve) => setTimeout(resolve, 1500));
     await server.stopped("SIGTERM");
     await new Promise((resolve) => setTimeout(resolve, 1500));
@@ -288,4 +288,19 @@ it("every reading command has JSON, and doctor its own exit codes", async () => 
     code: 0,
     end: expect.stringMatching(/^All is fine/),
   });
+});
+
+it.skipIf(missing)("a server in /run/namewell is found where none is in /dns_cache", async () => {
+  const box = await sandbox();
+  try {
+    await box.run(["sh", "-c", "mount -t tmpfs tmpfs /run && mkdir /run/namewell"]);
+    const env = { DNS_CACHE_DIR: "/run/namewell", DNS_CACHE_UPSTREAMS: "127.0.0.9", DNS_CACHE_HTTP: "off" };
+    await box.start([process.execPath, NAMEWELL], { env, ready: /Serving numbers and health on .*control\.sock/ });
+    const { code, stdout } = await box.run([process.execPath, NAMEWELL, "log-level"], {
+      env: { DNS_CACHE_HTTP: "off" },
+    });
+    expect({ code, stdout }).toEqual({ code: 0, stdout: "info\n" });
+  } finally {
+    await box.close();
+  }
 });
