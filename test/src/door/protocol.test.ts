@@ -1,14 +1,7 @@
-import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import * as layout from "../../../assembly/layout.ts";
 import * as protocol from "../../../src/door/protocol.ts";
 import { frame, questionFrame, useFrame } from "../../support/frames.ts";
-
-it("has the hello that the image's health check says", () => {
-  const image = readFileSync(new URL("../../../Dockerfile", import.meta.url), "utf8");
-  const bytes = /Buffer\.from\((\[.*?\])\)/.exec(image)?.[1] ?? "";
-  expect(JSON.parse(bytes)).toEqual([...protocol.encodeHello()]);
-});
 
 describe("decodeFrame", () => {
   it("reads a question's families and candidates in lower case and in order", () => {
