@@ -164,12 +164,12 @@ describe("where something else answers, or nothing", () => {
   });
 
   it.each([
-    {},
-    [],
-    { schema: 99 },
-    { ...makeStatus(), schema: 99 },
-    { ...makeStatus(), groups: 1, top: 1, reports: {}, level: 1 },
-  ])("a reply that is another service's, or another version's, is told as such: %j", async (body) => {
+    ["an empty one", {}],
+    ["a list", []],
+    ["no more than a schema", { schema: 99 }],
+    ["another schema", { ...makeStatus(), schema: 99 }],
+    ["other types", { ...makeStatus(), groups: 1, top: 1, reports: {}, level: 1 }],
+  ])("a reply that is another service's, or another version's, is told as such: %s", async (_what, body) => {
     await answering(200, body);
     for (const args of [...READING, ...CHANGING]) {
       const { code, stdout, stderr } = await run(args);
