@@ -48,7 +48,8 @@ describe.skipIf(missing)(`docs/packages.md, npm with systemd${missing ? ` (skipp
     said(blockWith("systemctl enable --now namewell"));
     said("until [ -S /run/namewell/control.sock ]; do systemctl is-active namewell; sleep 0.1; done");
     const status = said("namewell status");
-    for (const file of ["/run/namewell/dns.sock", "/usr/lib/namewell/client.so is there"]) expect(status).toContain(file);
+    for (const file of ["/run/namewell/dns.sock", "/usr/lib/namewell/client.so is there"])
+      expect(status).toContain(file);
     const tried = said(blockWith("getent ahosts example.com").replace("example.com", "localhost"));
     expect(tried).toMatch(/^namewell: .*localhost/);
     said("namewell flush example.com --dir /run/namewell");
