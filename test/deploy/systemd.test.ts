@@ -57,6 +57,6 @@ describe.skipIf(missing)(`namewell.service${missing ? ` (skipped: ${missing})` :
     for (const line of ["RuntimeDirectoryPreserve=yes", "RuntimeDirectoryMode=0755", "User=namewell"]) {
       expect(text).toContain(`\n${line}\n`);
     }
-    expect(text).toMatch(/^Environment=.*\bDNS_CACHE_DIR=\/run\/namewell$/m);
+    expect(text).toMatch(/^Environment=.*\bDNS_CACHE_DIR=\/run\/namewell\b/m);
   });
 });
