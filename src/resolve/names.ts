@@ -25,7 +25,6 @@ export interface Names {
 }
 
 const PLACES = 1000;
-const PENDING_MAX = 128; // counted together: one at a time each would find the list out of the processor's caches
 const SHOWN = 100;
 const SLOW_PLACES = 50;
 const SLOW_FOR_MS = 15 * 60_000;
@@ -34,21 +33,12 @@ const SLOW_FOR_MS = 15 * 60_000;
 export function createNames(realMs: () => number = Date.now): Names {
   const top = createTopList(PLACES);
   const failing = createTopList(PLACES);
-  let pending: string[] = []; // names of single lookups that are not counted yet
   let slow: SlowName[] = []; // slowest first
   let leastSeconds = 0; // to be among them, until then
   let leastUntilMs = 0;
 
-  function countPending(): void {
-    for (const name of pending) top.add(name);
-    pending = [];
-  }
-
   return {
-    used(name, count = 1) {
-      if (count > 1) top.add(name, count);
-      else if (pending.push(name) >= PENDING_MAX) countPending();
-    },
+    used: (name, count) => top.add(name, count),
     failed: (name) => failing.add(name),
     took(name, type, ms) {
       const seconds = ms / 1000;
@@ -65,7 +55,6 @@ export function createNames(realMs: () => number = Date.now): Names {
     },
     report() {
       const now = realMs();
-      countPending();
       return {
         top: top.list(SHOWN),
         failing: failing.list(SHOWN),

@@ -238,7 +238,7 @@ export function createResolver(options: ResolverOptions): Resolver {
     names.took(question.name, typeName(question.type), nowMs() - sinceMs);
     if ("record" in asked) {
       const { origin } = asked;
-      if (origin !== undefined) origins.add(key, origin, realMs());
+      if (origin !== undefined) origins.add(question, origin, realMs());
       return isOfNow() ? keep(underWay, asked.record) : cache.pass(marked(asked.record, view), nowMs());
     }
     counters.failures++;
@@ -297,7 +297,7 @@ export function createResolver(options: ResolverOptions): Resolver {
     },
     forget: (isMeant = () => true) => ({ underWay: questions.forget(isMeant), failures: failures.forgetAll(isMeant) }),
     failureOf: (question) => failures.get(keyOf(question), viewOf(question).generation(), nowMs()),
-    originOf: (question) => origins.get(keyOf(question)),
+    originOf: origins.get,
     inFlight: questions.count,
   };
 }

@@ -61,3 +61,16 @@ it("is empty again", () => {
   list.add("b");
   expect(list.list(2)).toEqual([{ name: "b", count: 1, error: 0 }]);
 });
+
+it("finds each name again, whoever has come and gone beside it", () => {
+  const list = createTopList(8);
+  for (let i = 0; i < 20_000; i++) {
+    const before = new Map(list.list(8).map(({ name, count }) => [name, count]));
+    const name = `n${(i * 7919) % 23}`;
+    list.add(name);
+    const after = list.list(8);
+    expect(new Set(after.map((each) => each.name)).size).toBe(Math.min(i + 1, 8));
+    const known = before.get(name);
+    if (known !== undefined) expect(after.find((each) => each.name === name)?.count).toBe(known + 1);
+  }
+});
