@@ -37,6 +37,13 @@ describe.each(pages)("%s", (page) => {
     });
     expect(broken).toEqual([]);
   });
+
+  it("names files of the repository that are there", () => {
+    const named = [...textOf(page).matchAll(/`((?:assembly|deploy|shim|src|test|tools)\/[\w./-]+)`/g)].map(
+      ([, file = ""]) => file,
+    );
+    expect(named.filter((file) => !fs.existsSync(path.join(root, file)))).toEqual([]);
+  });
 });
 
 it("leaves no page that nothing leads to from the README", () => {
