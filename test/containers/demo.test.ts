@@ -108,6 +108,12 @@ describe.skipIf(missing)(`compose demo${missing ? ` (skipped: ${missing})` : ""}
     ]);
   });
 
+  it("has control.sock where no other container has it", async () => {
+    const look = 'console.log(fs.existsSync("/dns_cache/dns.sock"), fs.existsSync("/dns_cache/control.sock"))';
+    expect(await demo.compose("exec", "-T", "dns-cache", "node", "-e", look)).toBe("true false\n");
+    expect(await demo.compose("exec", "-T", "dns-cache", "node", "dist/namewell.js", "log-level")).toBe("debug\n");
+  });
+
   it("holds client.so for both architectures, and has installed that of its own", async () => {
     const look = `const fs = require("node:fs");
       const machines = fs.readdirSync("dist").filter((name) => name.endsWith(".so"))

@@ -49,6 +49,7 @@ describe.skipIf(missing)(`podman-compose${missing ? ` (skipped: ${missing})` : "
     expect(has(run, "--cap-drop", "ALL")).toBe(true);
     expect(has(run, "--security-opt", "no-new-privileges:true")).toBe(true);
     expect(has(run, "-v", "demo_dns_cache:/dns_cache")).toBe(true);
+    expect(has(run, "--tmpfs", "/run")).toBe(true);
   });
 
   it("gives both PHPs the library and the volume, read-only, after the server", () => {

@@ -1,5 +1,6 @@
 // deploy/kubernetes: what the pods run is run here, as their users and with their capabilities, on a machine whose /run is
 // noexec, as a node's is. A kubelet is not at hand: the directories are made, and the mounts in place, as it would have them.
+import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { admitted } from "../support/admission.ts";
@@ -21,7 +22,7 @@ mount -t tmpfs -o mode=755 tmpfs /opt
 for folder in /run/opt/*/; do
   if [ -d "$folder" ]; then mkdir -p "/opt/\${folder#/run/opt/}" && mount --rbind "$folder" "/opt/\${folder#/run/opt/}"; fi
 done
-mkdir -m 755 /run/namewell /opt/namewell`;
+mkdir -m 755 /run/namewell /opt/namewell && mkdir -m 777 /run/control`;
 
 // Again and again, as a kubelet does: HTTP is another thread's, and may come after the socket.
 const PROBE = `
@@ -70,6 +71,15 @@ describe.skipIf(missing)(`on a node${missing ? ` (skipped: ${missing})` : ""}`, 
     expect(initialized).toMatchObject(server.initContainers.map(() => ({ code: 0, stderr: "" })));
     const { stdout } = await box.run(["stat", "-c", "%n %u %a", "/run/namewell", "/opt/namewell/client.so"]);
     expect(stdout).toBe("/run/namewell 1000 755\n/opt/namewell/client.so 0 555\n");
+  });
+
+  it("control.sock is where no other pod has it", async () => {
+    const [{ env, volumeMounts }] = server.containers;
+    const control = env.find(({ name }: Manifest) => name === "DNS_CACHE_CONTROL").value;
+    const { name } = volumeMounts.find(({ mountPath }: Manifest) => path.dirname(control) === mountPath);
+    expect(server.volumes.find((volume: Manifest) => volume.name === name).emptyDir).toBeDefined();
+    const { stdout } = await box.run(["sh", "-c", `until [ -S ${control} ]; do sleep 0.05; done; ls /run/namewell`]);
+    expect(stdout.split("\n")).not.toContain("control.sock");
   });
 
   it.each(["startupProbe", "livenessProbe", "readinessProbe"])("the server passes its %s", async (name) => {
