@@ -23,6 +23,8 @@ export interface PhpFpmOptions {
   /** A directory that www-data can read, for a directory of its own in it. */
   readonly directory: string;
   readonly script: string;
+  /** Lines more for the pool's file. */
+  readonly pool?: string;
   readonly env?: Record<string, string>;
 }
 
@@ -34,7 +36,7 @@ export async function startPhpFpm(box: Sandbox, options: PhpFpmOptions): Promise
   const [log, phpConf] = [path.join(own, "log"), path.join(own, "php.conf")];
   const pool = ["user = www-data", "group = www-data", `listen = 127.0.0.1:${options.port}`, "pm = static"];
   const conf = ["[global]", `error_log = ${log}`, "daemonize = no", "[www]", ...pool, "pm.max_children = 2"];
-  fs.writeFileSync(phpConf, `${conf.join("\n")}\n`);
+  fs.writeFileSync(phpConf, `${conf.join("\n")}\n${options.pool ?? ""}`);
   await box.start([`/usr/sbin/${PHP_FPM}`, "--fpm-config", phpConf], { env: options.env ?? {} });
   await vi.waitFor(() => expect(fs.readFileSync(log, "utf8")).toContain("ready to handle connections"), 10_000);
 
