@@ -17,7 +17,7 @@
     EACH(112, WARNING, "Restart the program to have the client.so that lies in the directory now.") \
     EACH(113, PROBLEM, "Restart the program: its client.so is of another version than the server, and cannot read the table.") \
     EACH(114, UNKNOWN, "Run the doctor as the program's user or as root, where there is a /proc.") \
-    EACH(115, UNKNOWN, "Run the doctor within the program's container.") \
+    EACH(115, UNKNOWN, "Run the doctor within the program's container or chroot.") \
     EACH(201, PROBLEM, "Mount the server's directory there (-v /dns_cache:/dns_cache:ro), or set DNS_CACHE_DIR.") \
     EACH(202, PROBLEM, "Mount the directory that the server writes to (its DNS_CACHE_DIR), and look whether the server has started.") \
     EACH(203, PROBLEM, "Mount it without noexec, or preload client.so from another place and set DNS_CACHE_DIR.") \

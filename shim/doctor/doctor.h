@@ -49,7 +49,7 @@ int report_end(void);
 struct process {
     int pid;
     bool is_there, is_readable; /* its maps, its environment */
-    bool is_elsewhere;          /* in another mount namespace */
+    bool is_elsewhere;          /* in another mount namespace or chroot */
     bool is_secure;
     bool has_client, has_libc, has_php, is_client_deleted;
     enum libc libc;

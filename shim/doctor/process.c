@@ -111,10 +111,13 @@ static bool has_two_users(int pid) {
     return differ;
 }
 
+static bool is_other_than_ours(int pid, const char *name) {
+    static char own[PATH_BYTES], its[PATH_BYTES];
+    return link_of(getpid(), name, own, sizeof own) && link_of(pid, name, its, sizeof its) && strcmp(own, its) != 0;
+}
+
 static bool is_elsewhere(int pid) {
-    char own[64], its[64];
-    return link_of(getpid(), "ns/mnt", own, sizeof own) && link_of(pid, "ns/mnt", its, sizeof its) &&
-           strcmp(own, its) != 0;
+    return is_other_than_ours(pid, "ns/mnt") || is_other_than_ours(pid, "root");
 }
 
 void process_read(int pid, struct process *process) {

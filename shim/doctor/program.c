@@ -61,8 +61,8 @@ static void check_others(void) {
         at += length;
     }
     if (!has_client)
-        note("client.so is not in the process's LD_PRELOAD: it came by /etc/ld.so.preload, or the variable has been "
-             "changed");
+        note("client.so is not in the process's LD_PRELOAD: it came by /etc/ld.so.preload, or the process has written "
+             "over its environment, as for a title of its own");
 }
 
 static void check_deepbind(void) {
@@ -108,7 +108,7 @@ void check_program(int pid, bool is_given) {
     if (!target.is_there)
         finding(114, "there is no process %u", PID(target));
     else if (target.is_elsewhere)
-        finding(115, "process %u has other mounts than the doctor", PID(target));
+        finding(115, "process %u has other mounts than the doctor, or another root", PID(target));
     if (!target.is_there || target.is_elsewhere)
         return;
     if (!target.is_readable) {

@@ -45,7 +45,7 @@ export const CODES: ReadonlyArray<readonly [code: Code, level: Level, hint: stri
     "Restart the program: its client.so is of another version than the server, and cannot read the table.",
   ],
   ["NW-114", "unknown", "Run the doctor as the program's user or as root, where there is a /proc."],
-  ["NW-115", "unknown", "Run the doctor within the program's container."],
+  ["NW-115", "unknown", "Run the doctor within the program's container or chroot."],
   ["NW-201", "problem", "Mount the server's directory there (-v /dns_cache:/dns_cache:ro), or set DNS_CACHE_DIR."],
   [
     "NW-202",

@@ -69,6 +69,16 @@ describe.skipIf(missing)(`the doctor${missing ? ` (skipped: ${missing})` : ""} f
     expect(elsewhere).toMatchObject({ codes: ["NW-115"], code: 2 });
   });
 
+  it("a program in a chroot from outside it (NW-115), and not from within", async () => {
+    await place.server();
+    await box.run(["mount", "--rbind", "/", "/mnt"]);
+    const pid = await place.program(["chroot", "/mnt", waits()]);
+    const look = [place.doctor, "--json", "--pid", String(pid)];
+    expect(findingsOf(await box.run(look))).toMatchObject({ codes: ["NW-115"], code: 2 });
+    expect(findingsOf(await box.run(["chroot", "/mnt", ...look])).codes).toEqual([]);
+    await box.run(["umount", "--lazy", "/mnt"]);
+  });
+
   it("that others may write to the directory (NW-208)", async () => {
     await place.server();
     await box.run(["chmod", "0777", place.directory]);
