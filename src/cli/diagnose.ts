@@ -7,13 +7,13 @@ import { CliError } from "./failures.ts";
 import type { Session } from "./session.ts";
 
 export async function diagnose(session: Session, name: string | undefined, options: ServerOptions): Promise<number> {
-  const report = await doctor({ config: configOf(options), name });
+  const report = await doctor({ config: configOf(session.doors.directory, options), name });
   session.give(report, () => [reportText(report).trimEnd()]);
   return exitCodeOf(report);
 }
 
-function configOf(options: ServerOptions) {
-  const env = { ...process.env, ...settingsOf(options) };
+function configOf(directory: string, options: ServerOptions) {
+  const env = { ...process.env, ...settingsOf(options), DNS_CACHE_DIR: directory };
   try {
     return readConfig(env, () => nameserversAt(RESOLV_CONF, process.env.RES_OPTIONS));
   } catch (error) {

@@ -300,6 +300,8 @@ it.skipIf(missing)("a server in /run/namewell is found where none is in /dns_cac
       env: { DNS_CACHE_HTTP: "off" },
     });
     expect({ code, stdout }).toEqual({ code: 0, stdout: "info\n" });
+    const report = await box.run([process.execPath, NAMEWELL, "doctor"], { env: { DNS_CACHE_HTTP: "off" } });
+    expect(report.stdout).toContain("ok    /run/namewell is the server's directory\n");
   } finally {
     await box.close();
   }
