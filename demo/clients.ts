@@ -26,11 +26,7 @@ export const CLIENTS: readonly Client[] = [
   { title: "Ruby getaddrinfo", program: "ruby", arguments: (name) => ["-rsocket", "-e", RUBY_LOOKUP, name] },
 ];
 
-/**
- * `python3 -c … NAME COUNT`: microseconds of the first lookup, and of one of COUNT more. One more after a second: with it a
- * program tells the server of the hits that it has had.
- */
-export const PYTHON_TIMES = `
+const PYTHON_TIMES = `
 import socket, sys, time
 def look(count):
     began = time.perf_counter()
@@ -41,6 +37,28 @@ print(look(1), look(int(sys.argv[2])))
 time.sleep(1.1)
 look(1)
 `;
+const NODE_TIMES = `
+const { lookup } = require("node:dns").promises;
+const [name, times] = process.argv.slice(1);
+async function look(count) {
+  const began = performance.now();
+  for (let i = 0; i < count; i++) await lookup(name, 4);
+  return (((performance.now() - began) / count) * 1e3).toFixed(1);
+}
+look(1)
+  .then(async (first) => console.log(first, await look(Number(times))))
+  .then(() => setTimeout(() => look(1), 1100));
+`;
+
+/**
+ * Prints microseconds of the first lookup, and of one of COUNT more, COUNT being its last argument. One more after a second:
+ * with it a program tells the server of the hits that it has had. Node's lookups go through a thread, and are slower for it.
+ */
+export function timer(): Client {
+  return isInstalled("python3")
+    ? { title: "Python", program: "python3", arguments: (name) => ["-c", PYTHON_TIMES, name] }
+    : { title: "Node", program: process.execPath, arguments: (name) => ["-e", NODE_TIMES, name] };
+}
 
 export interface Run {
   readonly code: number | null;

@@ -7,7 +7,7 @@ import { networkInterfaces, tmpdir } from "node:os";
 import path from "node:path";
 import { createInterface, type Interface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { addressesIn, CLIENTS, isInstalled, PYTHON_TIMES, run } from "./clients.ts";
+import { addressesIn, CLIENTS, isInstalled, run, timer } from "./clients.ts";
 import { startServer } from "./serverProcess.ts";
 import { startUpstream, type Zone } from "./upstream.ts";
 import { EXAMPLE_ZONE } from "./zone.ts";
@@ -112,13 +112,14 @@ async function showClients(): Promise<void> {
 
 /** Where this machine's own resolver knows the name, its times stand beside the cache's. */
 async function showTimes(): Promise<void> {
-  if (!isInstalled("python3")) return;
   const name = NAMES[0] as string;
+  const { title, program, ...each } = timer();
   console.log(
-    `\nOne lookup of ${name} inside a running Python program (µs): the first, then the mean of ${LOOKUPS} more\n`,
+    `\nOne lookup of ${name} inside a running ${title} program (µs): the first, then the mean of ${LOOKUPS} more\n`,
   );
-  const without = await run("python3", ["-c", PYTHON_TIMES, name + dot(), `${LOOKUPS}`], plain);
-  const warm = await run("python3", ["-c", PYTHON_TIMES, name + dot(), `${LOOKUPS}`], cached);
+  const args = [...each.arguments(name + dot()), `${LOOKUPS}`];
+  const without = await run(program, args, plain);
+  const warm = await run(program, args, cached);
   console.log(row("without the cache", ...(without.code === 0 ? without.stdout.trim().split(" ") : ["not found"])));
   console.log(row("with the cache", ...warm.stdout.trim().split(" ")));
   console.log();

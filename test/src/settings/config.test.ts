@@ -241,18 +241,6 @@ describe("docs/settings.md", () => {
     expect(rows).toEqual(defaults);
   });
 
-  it("says the same as the README's short table", () => {
-    const readme = readFileSync(new URL("../../../README.md", import.meta.url), "utf8");
-    const rows = [...readme.matchAll(/^\| `(DNS_CACHE_\w+)` \| ([^|]+) \|/gm)];
-    expect(rows.length).toBeGreaterThan(3);
-    for (const [, name = "", text = ""] of rows) {
-      const setting = SETTINGS[name as keyof typeof SETTINGS];
-      expect(text.trim()).toBe(
-        setting.default === undefined ? "those of `/etc/resolv.conf`" : `\`${setting.default}\``,
-      );
-    }
-  });
-
   it("has rules for examples that are accepted", () => {
     const section = settings
       .slice(settings.indexOf("## Rules"), settings.indexOf("## The client"))
