@@ -34,10 +34,12 @@ function expectAnswered(pages: Page[], prefixes: string[]): void {
 
 describe.skipIf(missing)(`compose demo${missing ? ` (skipped: ${missing})` : ""}`, () => {
   let demo: Demo;
+  let firstPage: string;
   const workersAtFirst = new Map<string, string[]>();
 
   beforeAll(async () => {
     demo = await startDemo();
+    firstPage = await demo.askAsWritten();
     for (const { service } of PHPS) workersAtFirst.set(service, await demo.workers(service));
   });
   afterAll(() => demo?.remove());
@@ -45,6 +47,11 @@ describe.skipIf(missing)(`compose demo${missing ? ` (skipped: ${missing})` : ""}
   async function expectSameWorkers(): Promise<void> {
     for (const { service } of PHPS) expect(await demo.workers(service)).toEqual(workersAtFirst.get(service));
   }
+
+  it("comes up as the README says, and the doctor says that a program is served", async () => {
+    expect(firstPage).toMatch(/ has address 192\.0\.2\.\d\n.*, with client\.so\n$/);
+    await expect.poll(() => demo.diagnoseAsWritten(), { timeout: 60_000 }).toMatch(/^All is fine/m);
+  });
 
   it.each(PHPS)("serves $path by PHP on $libc, with addresses that only the cache's upstream knows", async (php) => {
     const pages = await getMany(php.path);
@@ -189,6 +196,18 @@ describe.skipIf(missing)(`compose demo${missing ? ` (skipped: ${missing})` : ""}
     const log = await demo.compose("logs", "dns-cache"); // the new container's only
     expect(log).toContain('127.0.0.11:53"');
     expect(log).toContain("Cache warmup google.com");
+  });
+
+  it("is taken away as the README says, and nothing of it is left", async () => {
+    await demo.takeAway();
+    const left = async (...args: string[]) => (await demo.docker(...args)).trim().split("\n").filter(Boolean);
+    expect(await left("ps", "--all", "--quiet")).toEqual([]);
+    expect(await left("volume", "ls", "--quiet")).toEqual([]);
+    expect((await left("network", "ls", "--format", "{{.Name}}")).sort()).toEqual(["bridge", "host", "none"]);
+    // The base images stand in for what a build fetches into its cache; those without a name are of the other version.
+    const images = await left("image", "ls", "--filter", "dangling=false", "--format", "{{.Repository}}");
+    expect(images.filter((name) => !name.startsWith("namewell-standin/node"))).toEqual([]);
+    expect(await left("system", "df", "--format", "{{.Type}} {{.TotalCount}}")).toContain("Build Cache 0");
   });
 
   async function getMany(path: string): Promise<Page[]> {

@@ -1,7 +1,9 @@
 // The compose demo on an engine of the test's own, with upstreams of the test's own: brought up whole, taken down whole.
+import { mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { CURL, type Page, readPage, readPages } from "../support/page.ts";
+import { wayOf } from "../support/readme.ts";
 import { type Running, type Sandbox, sandbox } from "../support/sandbox.ts";
 import { command } from "./command.ts";
 import { type Engine, engineDirectory, removeEngine, startBuildEngine, startRunEngine } from "./engine.ts";
@@ -20,11 +22,22 @@ export interface CacheSettings {
   readonly upstreams: string | undefined;
 }
 
+/** The README's: images, containers, a request, the doctor; and what takes them away. */
+const WAY = wayOf("Docker Compose");
+const [BUILD_AND_UP = "", ASK = "", DIAGNOSE = ""] = WAY.commands.trimEnd().split("\n");
+const [BUILD = "", UP = ""] = BUILD_AND_UP.split(" && ");
+const FILES = [join(ROOT, "compose.yaml"), join(import.meta.dirname, "override.yaml")];
+
 export interface Demo {
   get(path: string): Promise<Page>;
   /** Asks for pages one after the other while something else goes on; gives them all. */
   getWhile(path: string, action: () => Promise<unknown>): Promise<Page[]>;
   compose(...args: string[]): Promise<string>;
+  /** The README's request, and its doctor. */
+  askAsWritten(): Promise<string>;
+  diagnoseAsWritten(): Promise<string>;
+  /** What the README takes all away by. */
+  takeAway(): Promise<void>;
   docker(...args: string[]): Promise<string>;
   /** Makes the cache's container anew if its image or settings are others now; waits until it is healthy. */
   renewCache(settings?: CacheSettings): Promise<void>;
@@ -51,7 +64,7 @@ export async function startDemo(): Promise<Demo> {
     const engine = await startRunEngine(directory, box);
     const demo = running(directory, box, engine, composeCommand, upstreams);
     try {
-      await demo.compose("up", "--detach", "--no-build");
+      await typed(engine, UP);
       for (const path of ["/debian", "/alpine"]) await served(demo, path);
     } catch (error) {
       throw new Error(`${(error as Error).message}\n${await demo.compose("logs").catch(String)}`);
@@ -80,11 +93,23 @@ async function build(directory: string): Promise<string[]> {
   const engine = await startBuildEngine(directory);
   try {
     const composeCommand = await loadStandIns(engine, join(directory, "standins"));
-    await compose(engine, composeCommand, ["build"]);
+    const [plugin = ""] = composeCommand;
+    if (plugin !== "docker") {
+      const plugins = join(directory, ".docker/cli-plugins"); // HOME is there
+      mkdirSync(plugins, { recursive: true });
+      symlinkSync(plugin, join(plugins, "docker-compose"));
+    }
+    await typed(engine, BUILD);
     return composeCommand;
   } finally {
     await engine.stop();
   }
+}
+
+/** A line as it is written: what the test adds to it is in the environment. */
+function typed(engine: Engine, line: string): Promise<string> {
+  const own = { COMPOSE_PROJECT_NAME: "demo", COMPOSE_FILE: FILES.join(":"), DNS_CACHE_UPSTREAMS: UPSTREAMS };
+  return command(["bash", "-ec", line], { cwd: ROOT, env: { ...engine.environment, ...STAND_INS, ...own } });
 }
 
 function compose(
@@ -93,7 +118,7 @@ function compose(
   args: string[],
   { upstreams }: CacheSettings = { upstreams: UPSTREAMS },
 ): Promise<string> {
-  const files = ["-f", join(ROOT, "compose.yaml"), "-f", join(import.meta.dirname, "override.yaml")];
+  const files = FILES.flatMap((file) => ["-f", file]);
   const env = { ...engine.environment, ...STAND_INS, DNS_CACHE_UPSTREAMS: upstreams };
   return command([...composeCommand, "-p", "demo", ...files, ...args], { cwd: ROOT, env });
 }
@@ -114,6 +139,15 @@ function running(directory: string, box: Sandbox, engine: Engine, composeCommand
   return {
     compose: inDemo,
     docker: engine.docker,
+    async askAsWritten() {
+      const { code, stdout, stderr } = await box.run(["bash", "-ec", ASK]);
+      if (code !== 0) throw new Error(`${ASK}: ${stderr}`);
+      return stdout;
+    },
+    diagnoseAsWritten: () => typed(engine, DIAGNOSE),
+    async takeAway() {
+      await typed(engine, WAY.removal);
+    },
     async get(path) {
       const { stdout, stderr } = await box.run([...CURL, `http://localhost:80${path}`]);
       return readPage(stdout || stderr);
