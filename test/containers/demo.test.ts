@@ -1,11 +1,12 @@
 // compose.yaml, on a real engine: nginx in front, PHP on glibc and on musl behind it, the cache beside them.
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { emulated, emulationMissing } from "../support/emulated.ts";
 import type { Page } from "../support/page.ts";
 import { buildProgram } from "../support/programs.ts";
+import { blocksOf } from "../support/readme.ts";
 import { sandbox } from "../support/sandbox.ts";
 import { answersFrom, scriptedServer } from "../support/scriptedServer.ts";
 import { CACHE_PREFIX, type Demo, LIBC_PREFIX, NAMES, startDemo } from "./demo.ts";
@@ -196,6 +197,28 @@ describe.skipIf(missing)(`compose demo${missing ? ` (skipped: ${missing})` : ""}
     const log = await demo.compose("logs", "dns-cache"); // the new container's only
     expect(log).toContain('127.0.0.11:53"');
     expect(log).toContain("Cache warmup google.com");
+  });
+
+  it("serves without compose as docs/image.md says, and is taken away as it says", async () => {
+    const page = readFileSync(join(import.meta.dirname, "../../docs/image.md"), "utf8");
+    const blocks = blocksOf(page);
+    const run = blocks.find((block) => block.includes("docker run -d --name app")) ?? "false";
+    const removal = blocks.find((block) => block.startsWith("docker rm -f app")) ?? "false";
+    for (const [image, name] of [
+      ["namewell-standin/php", "my-application"],
+      ["namewell", "kept"],
+    ] as const) {
+      await demo.docker("tag", image, name);
+    }
+    const there = "docker run -d --dns 10.231.7.1"; // override.yaml's
+    const said = await demo.typed(run.replaceAll("docker run -d", there).replace("example.com", "google.com"));
+    expect(said).toMatch(/^All is fine/m);
+    await demo.typed(removal);
+    expect(await demo.docker("ps", "--all", "--quiet", "--filter", "name=^(app|dns-cache)$")).toBe("");
+    expect(await demo.docker("volume", "ls", "--quiet", "--filter", "name=^dns_cache$")).toBe("");
+    expect(await demo.docker("image", "ls", "--quiet", "namewell")).toBe("");
+    await demo.docker("tag", "kept", "namewell");
+    await demo.docker("rmi", "kept", "my-application");
   });
 
   it("is taken away as the README says, and nothing of it is left", async () => {

@@ -36,6 +36,8 @@ export interface Demo {
   /** The README's request, and its doctor. */
   askAsWritten(): Promise<string>;
   diagnoseAsWritten(): Promise<string>;
+  /** Commands of docs/, as bash is given them. */
+  typed(lines: string): Promise<string>;
   /** What the README takes all away by. */
   takeAway(): Promise<void>;
   docker(...args: string[]): Promise<string>;
@@ -145,6 +147,7 @@ function running(directory: string, box: Sandbox, engine: Engine, composeCommand
       return stdout;
     },
     diagnoseAsWritten: () => typed(engine, DIAGNOSE),
+    typed: (lines) => typed(engine, lines),
     async takeAway() {
       await typed(engine, WAY.removal);
     },
