@@ -7,6 +7,7 @@ import { METRICS } from "./metrics.ts";
 
 export interface Exposition {
   readonly contentType: string;
+  /** Made once for all who wait for it with the same snapshot. */
   text(seen: Seen): Promise<string>;
 }
 
@@ -23,6 +24,7 @@ const NEVER_MS = 2 ** 30; // of its watch of the event loop, which is this threa
 export function createExposition(): Exposition {
   const registry = new Registry();
   let seen: Seen;
+  let underWay: { readonly snapshot: Seen["snapshot"]; readonly text: Promise<string> } | undefined;
   for (const metric of METRICS) {
     const { name, help, type } = metric;
     const get = async () => ({ name, help, type, values: metric.read(seen).flatMap((each) => valuesOf(metric, each)) });
@@ -31,9 +33,16 @@ export function createExposition(): Exposition {
   for (const metric of processMetrics()) registry.registerMetric(metric);
   return {
     contentType: registry.contentType,
-    text(next) {
+    async text(next) {
+      if (underWay?.snapshot === next.snapshot) return await underWay.text;
       seen = next;
-      return registry.metrics();
+      const own = { snapshot: next.snapshot, text: registry.metrics() };
+      underWay = own;
+      try {
+        return await own.text;
+      } finally {
+        if (underWay === own) underWay = undefined;
+      }
     },
   };
 }

@@ -225,22 +225,37 @@ describe("control.sock", () => {
 });
 
 describe("lookups go on", () => {
-  it("beside a flood, connections that are half open, and readers of a byte now and then", async () => {
+  it.each([
+    ["/metrics", "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"],
+    ["the page", "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"],
+    ["the shortest there is", "GET / HTTP/1.1\r\nHost:h\r\n\r\n"],
+  ])("beside a flood of %s, connections that are half open, and readers of a byte now and then", async (_, asking) => {
     await serve();
     await served();
-    const sockets = Array.from({ length: 200 }, (_, at) => {
+    const pipelined = Buffer.from(asking.repeat(6000));
+    const flooding = (at: number) => {
       const socket = net.connect({ port, host: "127.0.0.1" });
       socket.on("error", () => undefined);
       if (at % 2 === 0) socket.write("GET /metrics HTTP/1.1\r\nHos");
-      else socket.write("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(1500));
+      else socket.write(pipelined);
       socket.pause();
       return socket;
-    });
+    };
+    let sockets = Array.from({ length: 600 }, (_, at) => flooding(at));
     let isOver = false;
-    const flood = Array.from({ length: 8 }, async () => {
-      while (!isOver) await get("/metrics").catch(() => undefined);
-    });
-    await lookups(0, 100);
+    const flood = [
+      ...Array.from({ length: 8 }, async () => {
+        while (!isOver) await get("/metrics").catch(() => undefined);
+      }),
+      (async () => {
+        while (!isOver) {
+          for (const socket of sockets.splice(0, 100)) socket.destroy();
+          sockets = [...sockets, ...Array.from({ length: 100 }, (_, at) => flooding(at))];
+          await new Promise((resolve) => setTimeout(resolve, 50));
+        }
+      })(),
+    ];
+    await lookups(0, 200);
     isOver = true;
     await Promise.all(flood);
     expect((await control("/livez")).status).toBe(200);

@@ -112,6 +112,15 @@ describe("a request", () => {
     expect(asked).toBe(1);
   });
 
+  it("is not even parsed where thousands came before it with one read", async () => {
+    let parsed = 0;
+    await serve({}, () => new Promise(() => undefined));
+    served.server.on("request", () => parsed++);
+    expect(await connect("GET / HTTP/1.1\r\nHost:h\r\n\r\n".repeat(3000)).closed).toBe("");
+    expect(parsed).toBeGreaterThan(1);
+    expect(parsed).toBeLessThan(10);
+  });
+
   it("whose answer fails is told so, and the next one is answered", async () => {
     let times = 0;
     await serve({}, async () => {

@@ -55,6 +55,21 @@ describe("metrics", () => {
     expect((await expose()).match(/^nodejs_/m)).toBe(null);
   });
 
+  it("are written once for all who wait with the same snapshot", async () => {
+    let reads = 0;
+    const snapshot: Snapshot = {
+      ...makeSnapshot(),
+      get version() {
+        reads++;
+        return "1.2.3";
+      },
+    };
+    const texts = await Promise.all(Array.from({ length: 60 }, () => exposition.text({ snapshot, side: SIDE })));
+    expect({ reads, texts: new Set(texts).size }).toEqual({ reads: 1, texts: 1 });
+    await exposition.text({ snapshot, side: SIDE });
+    expect(reads).toBe(2);
+  });
+
   it("have a histogram's buckets counted up, its sum and its count", async () => {
     const buckets = await lines("namewell_question_duration_seconds_bucket");
     expect(buckets.slice(0, 17)).toEqual(
