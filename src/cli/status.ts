@@ -57,6 +57,9 @@ function numbersOf(snapshot: Snapshot): string[][] {
       hits + misses === 0 ? "none yet" : `${count(hits + misses)}, ${share(hits, hits + misses)} from the cache`,
     ],
     ["  hits", `${count(sum(published))} in the table, ${count(sum(socket))} over the socket`],
+    ...(misses > 0 && sum(published) === 0 && table.state === "published"
+      ? [["", "of hits in the table programs tell late; those that end within a second of their first one, never"]]
+      : []),
     ["  misses", `${listed(counts.misses)}`],
     ["  outcomes", `${listed(counts.outcomes)}`],
     [

@@ -10,7 +10,7 @@ import { barsOf, hitShareChart, lookupsChart, MINUTES } from "./chart.ts";
 import { clock, count, duration, html, type Markup, NUMBER, rate, share, table } from "./markup.ts";
 import { type Looked, namesPart } from "./names.ts";
 import { events, misses, outcomes, publishedTable, server } from "./numbers.ts";
-import { lookupsIn, quantile, type Span, spanOf, spansOf, sum } from "./span.ts";
+import { lookupsIn, quantile, type Span, since, spanOf, spansOf, sum } from "./span.ts";
 import { problemsOf } from "./state.ts";
 import { upstreams } from "./upstreams.ts";
 
@@ -44,8 +44,8 @@ export function renderPage({ snapshot, history, names, looked }: PageParts): str
 <header><h1>Namewell</h1><p>A DNS cache for this node · version ${snapshot.version} · <span id="live"></span></p></header>
 <main>
 ${state(snapshot, samples)}
-${tiles(snapshot, whole, spans)}
-${isEmpty ? howToBegin(snapshot) : lookups(spans, snapshot.atMs)}
+${tiles(snapshot, samples[0] as Sample, whole, spans)}
+${isEmpty ? howToBegin(snapshot) : lookups(snapshot, whole, spans)}
 ${upstreams(snapshot, samples[0] as Sample)}
 <div class="pair">${misses(snapshot, samples[0] as Sample)}${outcomes(snapshot, samples[0] as Sample)}</div>
 <div class="pair">${publishedTable(snapshot)}${server(snapshot)}</div>
@@ -70,19 +70,19 @@ function state(snapshot: Snapshot, samples: readonly Sample[]): Markup {
   return html`<section class="state ${isBad ? "bad" : "odd"}"><h2>${isBad ? "Something is wrong" : "Something is odd"}</h2><ul>${items}</ul></section>`;
 }
 
-function tiles(snapshot: Snapshot, whole: Span, spans: readonly Span[]): Markup {
+function tiles(snapshot: Snapshot, first: Sample, whole: Span, spans: readonly Span[]): Markup {
   const { counts } = snapshot;
   const lastMinute = spans.filter(({ toMs }) => snapshot.atMs - toMs < 60_000);
   const seconds = lastMinute.reduce((all, { fromMs, toMs }) => all + (toMs - fromMs) / 1000, 0);
   const lookupsLately = lastMinute.reduce((all, span) => all + lookupsIn(span), 0);
-  const waited = counts.questionDurations.socket;
+  const waited = since(counts.questionDurations.socket, first.counts.questionDurations.socket);
   const tile = (title: string, value: string, more: string) =>
     html`<div><dt>${title}</dt><dd>${value}<small>${more}</small></dd></div>`;
   return html`<dl class="tiles">
 ${tile("Lookups a second", rate(seconds > 0 ? lookupsLately / seconds : 0), "in the last minute")}
 ${tile("Share of hits", share(whole.tableHits + whole.socketHits, lookupsIn(whole)), `in the last ${MINUTES} minutes`)}
 ${tile("Lookups", count(sum(counts.lookups.hits) + sum(counts.lookups.misses)), `since the start, ${duration((snapshot.atMs - snapshot.startedAtMs) / 1000)} ago`)}
-${tile("A miss takes", atMost(quantile(waited, 0.5)), `half of them; 99 %: ${atMost(quantile(waited, 0.99))}`)}
+${tile("A miss takes", atMost(quantile(waited, 0.5)), `half of them in the last ${MINUTES} minutes; 99 %: ${atMost(quantile(waited, 0.99))}`)}
 </dl>`;
 }
 
@@ -96,7 +96,8 @@ function howToBegin({ directory }: Snapshot): Markup {
   return html`<section><h2>No lookups yet</h2><p>Start a program with <code>LD_PRELOAD=${directory.path}/client.so</code>, or ask for a name: <code>namewell lookup example.com</code></p></section>`;
 }
 
-function lookups(spans: readonly Span[], nowMs: number): Markup {
+function lookups(snapshot: Snapshot, whole: Span, spans: readonly Span[]): Markup {
+  const { atMs: nowMs } = snapshot;
   const minutes = barsOf(spans, nowMs, MINUTES).reverse();
   const columns = [
     { title: "Minute" },
@@ -114,6 +115,10 @@ function lookups(spans: readonly Span[], nowMs: number): Markup {
     count(span.misses),
     share(span.tableHits + span.socketHits, lookupsIn(span)),
   ]);
+  const isNoneTold = lookupsIn(whole) > 0 && whole.tableHits === 0 && snapshot.table.state === "published";
+  const hint = isNoneTold
+    ? html`<p class="soft">No hit in the table has been told of. Programs tell late, and those that end within a second of their first one never do.</p>`
+    : "";
   const key = (kind: string, text: string) =>
     html`<li><svg viewBox="0 0 12 12" aria-hidden="true"><rect class="${kind}" width="12" height="12" rx="2"/></svg>${text}</li>`;
   return html`<section><h2>Lookups in the last ${MINUTES} minutes</h2>
@@ -121,5 +126,5 @@ function lookups(spans: readonly Span[], nowMs: number): Markup {
 <figure>${lookupsChart(spans, nowMs)}<figcaption>Lookups a second<ul class="key">${key("table", "hits in the table")}${key("socket", "hits over the socket")}${key("miss", "misses")}</ul></figcaption></figure>
 <figure>${hitShareChart(spans, nowMs)}<figcaption>Share of hits</figcaption></figure>
 </div>
-<details id="minutes"><summary>By the minute, in numbers</summary>${table("Lookups by the minute", columns, rows)}</details></section>`;
+${hint}<details id="minutes"><summary>By the minute, in numbers</summary>${table("Lookups by the minute", columns, rows)}</details></section>`;
 }

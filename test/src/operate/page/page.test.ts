@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { renderPage } from "../../../../src/operate/page/page.ts";
+import { added } from "../../../../src/operate/page/span.ts";
 import { problemsOf } from "../../../../src/operate/page/state.ts";
 import type { Snapshot } from "../../../../src/operate/snapshot.ts";
-import { makeSnapshot, makeUpstream } from "../../../support/snapshot.ts";
+import { durations, makeSnapshot, makeUpstream } from "../../../support/snapshot.ts";
 
 const GOOD = makeSnapshot({
   groups: [{ suffixes: ["."], isDown: false, upstreams: [makeUpstream("udp 10.0.0.2:53")] }],
@@ -128,6 +129,32 @@ describe("the page", () => {
   it("has nothing inline, which its policy would not run or show", () => {
     const page = renderPage({ snapshot: fine, history: [fine], names });
     expect(page).not.toMatch(/ style=| on[a-z]+=|<style|<script(?! src="\/page\.js" defer><\/script>)/);
+  });
+
+  it("tells how long a miss took lately, and not since the start", () => {
+    const { questionDurations: early, ...others } = fine.counts;
+    const questionDurations = { ...early, socket: added([early.socket, durations(...Array(50).fill(0.2))]) };
+    const page = (first: Snapshot) =>
+      renderPage({
+        snapshot: { ...fine, atMs: fine.atMs + 60_000, counts: { ...others, questionDurations } },
+        history: [first],
+      });
+    expect(page(fine)).toMatch(
+      /A miss takes<\/dt><dd>at most 250 µs<small>half of them in the last 15 minutes; 99 %: at most 250 µs</,
+    );
+  });
+
+  it("says why no hit in the table may be told of, where none is", () => {
+    const why = "those that end within a second of their first one never do";
+    const later = (table: number) =>
+      grown({
+        hits: { ...fine.counts.hits, table: { success: 900 + table, denial: 200 } },
+        misses: { ...fine.counts.misses, asked: 90 },
+      });
+    expect(renderPage({ snapshot: later(1), history: [fine] })).not.toContain(why);
+    expect(renderPage({ snapshot: later(0), history: [fine] })).toContain(why);
+    const off = { ...later(0), table: { ...fine.table, state: "off" as const } };
+    expect(renderPage({ snapshot: off, history: [fine] })).not.toContain(why);
   });
 
   it("tells who has just started how to begin", () => {
