@@ -1,37 +1,18 @@
 // Asks the server over control.sock; what only reads, over HTTP where that socket may not be used or is not there. Each
 // failure is an error that says what to do.
-import fs from "node:fs";
-import http from "node:http";
 import net from "node:net";
 import path from "node:path";
 import { SNAPSHOT_SCHEMA } from "../operate/snapshot.ts";
 import { type Doors, httpText } from "./doors.ts";
+import { exchange, PATIENCE_MS, type Place, type Reply, type Request, watched } from "./exchange.ts";
 import { CliError, NotRunning } from "./failures.ts";
 
-export interface Request {
-  readonly method: "GET" | "POST" | "PUT";
-  readonly path: string;
-  /** Sent as JSON. */
-  readonly body?: object;
-  /** Ends it. */
-  readonly signal?: AbortSignal;
-}
 export interface Answer<T> {
   readonly value: T;
   /** Undefined: over control.sock. */
   readonly http: string | undefined;
 }
 
-interface Reply {
-  readonly status: number;
-  readonly text: string;
-}
-type Place = { readonly socketPath: string } | { readonly host: string; readonly port: number };
-
-const SUN_PATH_BYTES = 108; // unix(7), the closing zero included
-const PATIENCE_MS = 5000;
-const ASKING_MS = 40_000; // DNS_CACHE_TIMEOUT_MS at its most, and what the server gives itself beside it
-const REPLY_BYTES_MAX = 64 * 1024 * 1024;
 /** What each reply has at least: another service may listen there, or another version of this one. */
 const SHAPES: Readonly<Record<string, Readonly<Record<string, "array" | "object" | "number" | "string">>>> = {
   "/status": {
@@ -58,9 +39,10 @@ export async function ask<T>(doors: Doors, request: Request, patienceMs?: number
   if (doors.isHttpAlone && request.method !== "GET") {
     throw new CliError("Over HTTP a server is told nothing: --dir or --control says where its control.sock is");
   }
-  const patience = patienceMs ?? (request.path.includes("ask=1") ? ASKING_MS : PATIENCE_MS);
   const refused =
-    controlPath === undefined ? undefined : await attempt({ socketPath: controlPath }, controlPath, request, patience);
+    controlPath === undefined
+      ? undefined
+      : await attempt({ socketPath: controlPath }, controlPath, request, patienceMs);
   if (refused !== undefined && "status" in refused)
     return { value: valueIn<T>(request, refused, controlPath as string), http: undefined };
 
@@ -70,73 +52,36 @@ export async function ask<T>(doors: Doors, request: Request, patienceMs?: number
     throw await unreached(doors, why);
   }
   const where = httpText(address);
-  const reply = await attempt(address, where, { ...request, path: request.path.replace("&ask=1", "") }, patience);
+  const reply = await attempt(address, where, { ...request, path: request.path.replace("&ask=1", "") }, patienceMs);
   if ("status" in reply) return { value: valueIn<T>(request, reply, where), http: where };
   throw await unreached(doors, why, where);
 }
 
 /** A code where nobody could be asked there. */
-async function attempt(place: Place, where: string, request: Request, ms: number): Promise<Reply | { code: string }> {
+async function attempt(
+  place: Place,
+  where: string,
+  request: Request,
+  ms = PATIENCE_MS,
+): Promise<Reply | { code: string }> {
   try {
-    return await exchange(place, request, ms);
+    return await (request.path.includes("ask=1") ? watched(place, request) : exchange(place, request, ms));
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === "TIMEOUT") {
+      const patience = (error as { afterMs?: number }).afterMs ?? ms;
       throw new CliError(
-        `The server on ${where} does not answer within ${ms / 1000} s: it hangs, or has too much to do`,
+        `The server on ${where} does not answer within ${patience / 1000} s: it hangs, or has too much to do`,
       );
+    }
+    if (code === "HANGS") {
+      throw new CliError(`The server on ${where} hangs: ${message}`);
     }
     if (code?.startsWith("HPE_")) throw new CliError(`What listens on ${where} is no Namewell server`);
     if (code === "ECONNRESET") throw new CliError(`The server on ${where} ended before its answer`);
     if (code !== undefined) return { code };
     throw new CliError(`${where}: ${message}`);
   }
-}
-
-let openFolder: number | undefined; // of the only such socket that a command asks
-
-/** A socket's path may be longer than the kernel takes, where the server has it by a shorter name first. */
-function reachable(place: Place): Place {
-  if (!("socketPath" in place) || Buffer.byteLength(place.socketPath) < SUN_PATH_BYTES) return place;
-  openFolder ??= fs.openSync(path.dirname(place.socketPath), fs.constants.O_RDONLY | fs.constants.O_DIRECTORY);
-  return { socketPath: `/proc/self/fd/${openFolder}/${path.basename(place.socketPath)}` };
-}
-
-function exchange(place: Place, { method, path: target, body, signal }: Request, ms: number): Promise<Reply> {
-  return new Promise((resolve, reject) => {
-    const sent = body === undefined ? "" : JSON.stringify(body);
-    const headers = {
-      Connection: "close",
-      ...(body && { "Content-Type": "application/json", "Content-Length": Buffer.byteLength(sent) }),
-    };
-    const request = http.request(
-      { ...reachable(place), method, path: target, headers, agent: false, ...(signal && { signal }) },
-      (response) => {
-        const chunks: Buffer[] = [];
-        let length = 0;
-        response.on("data", (chunk: Buffer) => {
-          chunks.push(chunk);
-          length += chunk.length;
-          if (length > REPLY_BYTES_MAX) request.destroy(codeError("HPE_TOO_LONG"));
-        });
-        response.on("end", () =>
-          end(() => resolve({ status: response.statusCode ?? 0, text: `${Buffer.concat(chunks)}` })),
-        );
-        response.on("error", (error) => end(() => reject(error)));
-      },
-    );
-    const timer = setTimeout(() => request.destroy(codeError("TIMEOUT")), ms);
-    function end(settle: () => void): void {
-      clearTimeout(timer);
-      settle();
-    }
-    request.on("error", (error) => end(() => reject(error)));
-    request.end(sent);
-  });
-}
-
-function codeError(code: string): Error {
-  return Object.assign(new Error(code), { code });
 }
 
 function valueIn<T>(request: Request, { status, text }: Reply, where: string): T {

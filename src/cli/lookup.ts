@@ -35,7 +35,10 @@ export async function lookup(session: Session, text: string, options: LookupOpti
     const query = new URLSearchParams({ name });
     for (const type of types) query.append("type", type);
     const path = `/lookup?${query}${options.ask ? "&ask=1" : ""}`;
-    const answer = await ask<Answers["lookup"]>(session.doors, { method: "GET", path });
+    const onWait = () => {
+      if (process.stderr.isTTY) session.remark(`(waiting for what the server is told of ${visible(name)})`);
+    };
+    const answer = await ask<Answers["lookup"]>(session.doors, { method: "GET", path, onWait });
     http = answer.http;
     candidates.push([...answer.value.reports]);
     if (endsSearch(answer.value.reports, options.libc)) break;

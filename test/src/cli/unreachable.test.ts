@@ -148,6 +148,37 @@ describe("where something else answers, or nothing", () => {
     });
   });
 
+  /** Its lookups take this long, and its health is this. */
+  async function slow(ms: number, healthStatus: number) {
+    const server = http.createServer((request, response) => {
+      if (request.url === "/livez") response.writeHead(healthStatus).end("the event loop does not turn\n");
+      else setTimeout(() => response.end('{"reports":[]}'), ms);
+    });
+    await listen(server, controlPath);
+  }
+  const lookup = { method: "GET", path: "/lookup?name=www.example&type=A&ask=1" } as const;
+  const ownDoors = () => doorsOf({ control: controlPath }, { DNS_CACHE_HTTP: "off" });
+
+  it("a lookup waits for a server's DNS servers, says that it waits, and ends with the server", async () => {
+    await slow(2500, 200);
+    let waits = 0;
+    const { value } = await ask<{ reports: [] }>(ownDoors(), { ...lookup, onWait: () => waits++ });
+    expect({ value, waits }).toEqual({ value: { reports: [] }, waits: 1 });
+  });
+
+  it("a lookup does not wait for a server that has stopped, or whose main thread hangs", async () => {
+    await slow(60_000, 503);
+    await expect(ask(ownDoors(), lookup)).rejects.toThrow(
+      `The server on ${controlPath} hangs: the event loop does not turn`,
+    );
+    fs.rmSync(controlPath);
+    await listen(net.createServer(), controlPath);
+    expect(await run(["lookup", "www.example."])).toMatchObject({
+      code: 1,
+      stderr: `namewell: The server on ${controlPath} does not answer within 5 s: it hangs, or has too much to do\n`,
+    });
+  }, 20_000);
+
   it("what is no Namewell server is not taken for one", async () => {
     await listen(
       net.createServer((socket) => socket.end("220 mail.example ready\r\n")),
