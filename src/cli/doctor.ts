@@ -28,7 +28,12 @@ export async function doctor({ config, name, build = HERE }: DoctorOptions): Pro
   const hasDirectory = checkDirectory(report.group("directory"), config, build);
   const isAlive = await checkServer(report.group("server"), config.directory, hasDirectory);
   const served = checkTable(report.group("table"), config, hasDirectory, isAlive);
-  await checkUpstreams(report.group("upstreams"), served ?? config.upstreams);
+  const upstreams = report.group("upstreams");
+  if (served === undefined && config.upstreams.length > 0) {
+    const who = isAlive ? "the server's table does not say whom it asks" : "no running server says whom it asks";
+    upstreams.note(`${who}: these are the ones that this environment names`);
+  }
+  await checkUpstreams(upstreams, served ?? config.upstreams);
   if (isAlive) await checkOperation(report.group("operation"), config);
   if (name !== undefined && isAlive) await checkName(report.group("name"), config, name);
   return report.end();

@@ -197,6 +197,23 @@ All is fine (warnings: 0).
     expect(texts.some((text) => text.startsWith(`udp 127.0.0.1:${port} answers within`))).toBe(true);
   });
 
+  it("says that it asks whom this environment names, where no server says whom it asks", async () => {
+    const { port, started } = await servedWith();
+    const settings = { DNS_CACHE_UPSTREAMS: `127.0.0.1:${port}` };
+    const upstreamsOf = ({ report }: Awaited<ReturnType<typeof findings>>) =>
+      report.groups
+        .find(({ name }) => name === "upstreams")
+        ?.checks.map(({ text }) => text.replaceAll(/\d+ ms/g, "N ms"));
+    const answers = `udp 127.0.0.1:${port} answers within N ms, over TCP within N ms`;
+    expect(upstreamsOf(await findings(settings))).toEqual([answers]);
+    rmSync(join(directory, "cache.table"));
+    const unsaid = "the server's table does not say whom it asks: these are the ones that this environment names";
+    expect(upstreamsOf(await findings(settings))).toEqual([unsaid, answers]);
+    process.kill(started.pid, "SIGSTOP");
+    const note = "no running server says whom it asks: these are the ones that this environment names";
+    expect(upstreamsOf(await findings(settings))).toEqual([note, answers]);
+  });
+
   it("finds a name that fails, or is none, and makes what stands in it visible", async () => {
     const { port } = await servedWith((reply, _query, { name }) =>
       name === "broken.example" ? says(SERVFAIL, reply) : reply,
