@@ -15,9 +15,11 @@
     EACH(110, PROBLEM, "Take DNS_CACHE_OFF out of the environment, and restart the program.") \
     EACH(111, PROBLEM, "Shorten DNS_CACHE_BYPASS: client.so is off where it has 4096 bytes or more.") \
     EACH(112, WARNING, "Restart the program to have the client.so that lies in the directory now.") \
-    EACH(113, PROBLEM, "Restart the program: its client.so is of another version than the server, and cannot read the table.") \
+    EACH(113, WARNING, "Restart the program to have its hits from the table: its client.so reads another layout, and asks over the socket.") \
     EACH(114, UNKNOWN, "Run the doctor as the program's user or as root, where there is a /proc.") \
     EACH(115, UNKNOWN, "Run the doctor within the program's container or chroot.") \
+    EACH(116, PROBLEM, "Restart the program: its client.so is of another version than the server, which it cannot ask.") \
+    EACH(117, UNKNOWN, "Name the program: --pid N (pidof, systemctl show -p MainPID UNIT); what runs in a container, run the doctor there.") \
     EACH(201, PROBLEM, "Mount the server's directory there (-v /dns_cache:/dns_cache:ro), or set DNS_CACHE_DIR.") \
     EACH(202, PROBLEM, "Mount the directory that the server writes to (its DNS_CACHE_DIR), and look whether the server has started.") \
     EACH(203, PROBLEM, "Mount it without noexec, or preload client.so from another place and set DNS_CACHE_DIR.") \
@@ -37,7 +39,7 @@
     EACH(304, WARNING, "See the server's load: more connect at once than it takes.") \
     EACH(305, PROBLEM, "Restart the programs and the server of the same version.") \
     EACH(401, WARNING, "See the server's log for why: without a table each lookup goes over the socket.") \
-    EACH(402, PROBLEM, "Use the doctor, the client.so and the server of one version.") \
+    EACH(402, WARNING, "Use the doctor, the client.so and the server of one version: others' hits go over the socket.") \
     EACH(403, PROBLEM, "Restart the server: it makes a new table.") \
     EACH(404, PROBLEM, "Restart the server: the table is of the time before this boot, or of another machine.") \
     EACH(405, WARNING, "Run without a time namespace: its clock is not the table's.") \

@@ -66,6 +66,7 @@ int proc_open(int pid, const char *name);
 size_t read_whole(int fd, void *into, size_t room);
 void process_read(int pid, struct process *);
 int other_with_client(int pid);
+bool is_machine(void); /* its processes are the machine's, and not a container's */
 const char *variable_of(const struct process *, const char *name);
 
 /* maps.c */

@@ -147,6 +147,17 @@ const char *variable_of(const struct process *process, const char *name) {
     return NULL;
 }
 
+/* Where all processes are seen, the kernel's come behind process 1. */
+bool is_machine(void) {
+    struct words words = {.fd = proc_open(2, "status")};
+    char word[WORD_BYTES] = "";
+    if (words.fd < 0)
+        return false;
+    bool is_kernels = next_word(&words, word) && next_word(&words, word) && strcmp(word, "kthreadd") == 0;
+    close(words.fd);
+    return is_kernels;
+}
+
 /* The first process besides that one that has client.so, or 0. */
 int other_with_client(int pid) {
     static struct process other;

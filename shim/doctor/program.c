@@ -27,16 +27,16 @@ static void check_version(void) {
     } else {
         image_read(target.client, &image);
     }
-    if (image.has_mark && image.layout != NW_LAYOUT_VERSION)
+    if (image.has_mark && image.frames != NW_FRAME_VERSION)
+        finding(116, "%s there speaks version %u of the socket's frames, and the server %u", target.client,
+                (unsigned long)image.frames, (unsigned long)NW_FRAME_VERSION);
+    else if (image.has_mark && image.layout != NW_LAYOUT_VERSION)
         finding(113, "%s there reads tables of layout %u, and the server's are of %u", target.client,
                 (unsigned long)image.layout, (unsigned long)NW_LAYOUT_VERSION);
-    else if (image.has_mark && image.frames != NW_FRAME_VERSION)
-        finding(113, "%s there speaks version %u of the socket's frames, and the server %u", target.client,
-                (unsigned long)image.frames, (unsigned long)NW_FRAME_VERSION);
     else if (target.is_client_deleted)
         finding(112, "%s has been replaced since the program was started", target.client);
     else if (!image.has_mark && !image.error)
-        finding(113, "%s does not say which tables it reads: it is none of ours, or too old", target.client);
+        finding(116, "%s does not say which tables it reads: it is none of ours, or too old", target.client);
     else if (image.has_mark)
         fine("it reads tables of layout %u, as the server writes them", (unsigned long)image.layout);
 }
@@ -111,6 +111,10 @@ void check_program(int pid, bool is_given) {
         finding(115, "process %u has other mounts than the doctor, or another root", PID(target));
     if (!target.is_there || target.is_elsewhere)
         return;
+    if (!target.is_readable && !is_given && is_machine()) {
+        finding(117, "process %u is the machine's own, and cannot be looked into by this user", PID(target));
+        return;
+    }
     if (!target.is_readable) {
         if (target.is_secure)
             finding(107, "process %u is of a set-uid or set-gid program", PID(target));
@@ -118,7 +122,9 @@ void check_program(int pid, bool is_given) {
             finding(114, "process %u cannot be looked into by this user", PID(target));
         return;
     }
-    if (!target.has_client) {
+    if (!target.has_client && !is_given && is_machine()) {
+        finding(117, "process %u (%s) is the machine's own, and no process has client.so", PID(target), target.program);
+    } else if (!target.has_client) {
         check_unloaded();
     } else if (!target.has_libc) {
         finding(106, "process %u (%s) has client.so and no libc, so nothing asks it", PID(target), target.program);

@@ -41,11 +41,21 @@ export const CODES: ReadonlyArray<readonly [code: Code, level: Level, hint: stri
   ["NW-112", "warning", "Restart the program to have the client.so that lies in the directory now."],
   [
     "NW-113",
-    "problem",
-    "Restart the program: its client.so is of another version than the server, and cannot read the table.",
+    "warning",
+    "Restart the program to have its hits from the table: its client.so reads another layout, and asks over the socket.",
   ],
   ["NW-114", "unknown", "Run the doctor as the program's user or as root, where there is a /proc."],
   ["NW-115", "unknown", "Run the doctor within the program's container or chroot."],
+  [
+    "NW-116",
+    "problem",
+    "Restart the program: its client.so is of another version than the server, which it cannot ask.",
+  ],
+  [
+    "NW-117",
+    "unknown",
+    "Name the program: --pid N (pidof, systemctl show -p MainPID UNIT); what runs in a container, run the doctor there.",
+  ],
   ["NW-201", "problem", "Mount the server's directory there (-v /dns_cache:/dns_cache:ro), or set DNS_CACHE_DIR."],
   [
     "NW-202",
@@ -89,7 +99,11 @@ export const CODES: ReadonlyArray<readonly [code: Code, level: Level, hint: stri
   ["NW-304", "warning", "See the server's load: more connect at once than it takes."],
   ["NW-305", "problem", "Restart the programs and the server of the same version."],
   ["NW-401", "warning", "See the server's log for why: without a table each lookup goes over the socket."],
-  ["NW-402", "problem", "Use the doctor, the client.so and the server of one version."],
+  [
+    "NW-402",
+    "warning",
+    "Use the doctor, the client.so and the server of one version: others' hits go over the socket.",
+  ],
   ["NW-403", "problem", "Restart the server: it makes a new table."],
   ["NW-404", "problem", "Restart the server: the table is of the time before this boot, or of another machine."],
   ["NW-405", "warning", "Run without a time namespace: its clock is not the table's."],

@@ -104,6 +104,17 @@ describe.skipIf(missing)(`the doctor${missing ? ` (skipped: ${missing})` : ""} f
     expect(await lookAt([waits()], { DNS_CACHE_DIR: place.directory })).toMatchObject({ codes: ["NW-102"], code: 1 });
   });
 
+  it("that process 1 is the machine's own, and no program was named (NW-117)", async () => {
+    await place.server();
+    const kernels = copyInto(place.base, waits(), "kthreadd");
+    await box.run(["chmod", "0755", kernels]);
+    const behindIt = '"$1" >/dev/null & shift; "$@"; exit $?';
+    const machine = ["unshare", "--pid", "--fork", "--mount-proc", "sh", "-c", behindIt, "sh", kernels];
+    const options = { env: { DNS_CACHE_DIR: place.directory } };
+    expect(await place.findings([], machine, options)).toMatchObject({ codes: ["NW-117"], code: 2 });
+    expect(await place.findings(["--pid", "1"], machine, options)).toMatchObject({ codes: ["NW-102"], code: 1 });
+  });
+
   it("that LD_PRELOAD was replaced by another (NW-103)", async () => {
     await place.server();
     const env = { LD_PRELOAD: "libm.so.6", DNS_CACHE_DIR: place.directory };
@@ -152,22 +163,25 @@ describe.skipIf(missing)(`the doctor${missing ? ` (skipped: ${missing})` : ""} f
     expect(await place.findings(["--pid", String(pid)])).toMatchObject({ codes: ["NW-112"], code: 0 });
   });
 
-  it("that an old client.so is there with a new table, in its place or not (NW-113)", async () => {
+  it.each([
+    ["reads other tables", "NW_LAYOUT_VERSION", "NW-113", 0],
+    ["speaks other frames", "NW_FRAME_VERSION", "NW-116", 1],
+  ])("that a client.so is there that %s, in its place or not", async (_, constant, finding, code) => {
     const shim = join(place.base, "shim");
     cpSync(join(ROOT, "shim"), shim, { recursive: true });
     const header = readFileSync(join(shim, "layout.h"), "utf8");
-    writeFileSync(join(shim, "layout.h"), header.replace(/(?<=#define NW_LAYOUT_VERSION )\d+/, "1"));
+    writeFileSync(join(shim, "layout.h"), header.replace(new RegExp(`(?<=#define ${constant} )\\d+`), "99"));
     const old = join(place.base, "old", `client-${process.arch}.so`);
     expect(spawnSync("make", ["-s", "-C", shim, `DIST=${join(place.base, "old")}`, old]).status).toBe(0);
 
     await place.server();
     const elsewhere = { LD_PRELOAD: old, DNS_CACHE_DIR: place.directory };
-    expect(await lookAt([waits()], elsewhere)).toMatchObject({ codes: ["NW-113"], code: 1 });
+    expect(await lookAt([waits()], elsewhere)).toMatchObject({ codes: [finding], code });
 
     copyInto(place.directory, old, "client.so");
     const pid = await place.program([waits()]);
     copyInto(place.directory, CLIENT, "client.so");
-    expect(await place.findings(["--pid", String(pid)])).toMatchObject({ codes: ["NW-113"], code: 1 });
+    expect(await place.findings(["--pid", String(pid)])).toMatchObject({ codes: [finding], code });
   });
 
   it.each(["SIGKILL", "SIGTERM"] as const)("that the server has ended by %s (NW-301)", async (signal) => {
