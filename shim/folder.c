@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #define ELSEWHERE "/run/namewell"
-#define SOCKET_NAME "/dns.sock"
 #define TABLE_NAME "/cache.table"
 
 _Static_assert(SOCKET_PATH_BYTES == sizeof(((struct sockaddr_un *)0)->sun_path), "sun_path");

@@ -65,6 +65,7 @@ bool take(_Atomic uint64_t *writing_since, uint64_t now);
 /* settings.c: what the environment and our own place say, as the process was started */
 #define BYPASS_BYTES 4096
 #define SOCKET_PATH_BYTES 108
+#define SOCKET_NAME "/dns.sock"
 struct settings {
     bool off;
     bool explain;

@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SOCKET_NAME "/dns.sock"
-
 static const char *socket_in(const char *where) {
     static char path[SOCKET_PATH_BYTES];
     size_t length = strlen(where);
