@@ -339,7 +339,7 @@ describe.skipIf(missing)(`Prometheus${missing ? ` (skipped: ${missing})` : ""}`,
       const query = `/api/v1/query?query=${encodeURIComponent('namewell_cache_misses_total{job="namewell",how="asked"}')}`;
       for (;;) {
         const answer = await get(query, { port: own }).catch(() => undefined);
-        const [result] = answer === undefined ? [] : (JSON.parse(answer.text).data?.result ?? []);
+        const [result] = answer?.status === 200 ? (JSON.parse(answer.text).data?.result ?? []) : [];
         if (result !== undefined) {
           expect(result.value[1]).toBe("7");
           break;
