@@ -61,7 +61,7 @@ it("defines each text once", () => {
   const homes = new Map<string, Set<string>>();
   for (const file of fs.readdirSync(shim, { recursive: true, encoding: "utf8" })) {
     if (!/\.[ch]$/.test(file)) continue;
-    const definitions = fs.readFileSync(path.join(shim, file), "utf8").matchAll(/^#define (\w+ .+)$/gm);
+    const definitions = fs.readFileSync(path.join(shim, file), "utf8").matchAll(/^#define (\w+ ".+)$/gm);
     for (const [, constant = ""] of definitions) homes.set(constant, (homes.get(constant) ?? new Set()).add(file));
   }
   const twice = [...homes].filter(([, files]) => files.size > 1).map(([constant, files]) => [constant, ...files]);
