@@ -1,12 +1,17 @@
 /* Where the server's files may be: in DNS_CACHE_DIR, or where that is not set beside our own file or in /run/namewell,
  * since a directory that can be written to in a container's start is often one from which nothing can be executed. */
 #include "lookup.h"
+#include <fcntl.h>
 #include <link.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#define ELSEWHERE "/run/namewell"
+#define ABOVE_ELSEWHERE "/run"
+#define ELSEWHERE ABOVE_ELSEWHERE "/namewell"
+#define UNMAPPED_ID 65534 /* root's of the machine, to a user namespace that has not mapped it */
 #define TABLE_NAME "/cache.table"
 
 _Static_assert(SOCKET_PATH_BYTES == sizeof(((struct sockaddr_un *)0)->sun_path), "sun_path");
@@ -81,4 +86,18 @@ bool folders_find(struct settings *into, const char *directory) {
     into->folder_count = folder_set(&into->folders[0], own_socket());
     folder_set(&into->folders[into->folder_count++], ELSEWHERE SOCKET_NAME);
     return true;
+}
+
+/* Nobody has named /run/namewell to us, and where others may write in /run (a container's, or that of a root that the
+ * process has changed to) anybody can have made it: unless it is a mount, which only an administrator makes. */
+bool is_elsewhere_safe(void) {
+    struct stat above, folder;
+    if (syscall(SYS_newfstatat, AT_FDCWD, ABOVE_ELSEWHERE, &above, 0) != 0)
+        return false;
+    bool is_roots = above.st_uid == 0 || above.st_uid == UNMAPPED_ID;
+    bool is_closed = !(above.st_mode & S_IWOTH) && (!(above.st_mode & S_IWGRP) || above.st_gid == 0);
+    if (is_roots && is_closed)
+        return true;
+    return syscall(SYS_newfstatat, AT_FDCWD, ELSEWHERE, &folder, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(folder.st_mode) &&
+           folder.st_dev != above.st_dev;
 }

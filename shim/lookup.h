@@ -89,6 +89,7 @@ const struct folder *folder(void); /* where the server's files are, as folder_lo
 /* folder.c */
 const char *own_socket(void);
 bool folders_find(struct settings *into, const char *directory);
+bool is_elsewhere_safe(void);
 
 /* real.c: the functions that we stand in front of, and which libc they are of */
 enum real {

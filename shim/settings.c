@@ -145,7 +145,7 @@ void folder_look(void) {
     const struct settings *known = settings();
     if (!known || known->folder_count < 2)
         return;
-    bool is_in_second = !holds_any(&known->folders[0]) && holds_any(&known->folders[1]);
+    bool is_in_second = !holds_any(&known->folders[0]) && holds_any(&known->folders[1]) && is_elsewhere_safe();
     atomic_store_explicit(&is_elsewhere, is_in_second, memory_order_relaxed);
 }
 

@@ -73,6 +73,19 @@ describe.each(["glibc", "musl"] as const)("on %s the server's files are looked f
     expect(await addresses(putClient(far))).toEqual([IN_RUN]); // no socket's path would fit beside it
   });
 
+  it.skipIf(without)("not in a /run/namewell that anybody can have made, since others may write in /run", async () => {
+    const server = await started(IN_RUN);
+    const client = clientAlone();
+    const inOtherRun = (mode: string, owner: string) => {
+      const make = `mount -t tmpfs -o ${mode} tmpfs /run && chown ${owner} /run && ln -s "$0" /run/namewell && exec "$@"`;
+      return addresses(client, {}, ["unshare", "--mount", "sh", "-c", make, server.directory]);
+    };
+    expect(await inOtherRun("mode=1777", "0:0")).toEqual([]);
+    expect(await inOtherRun("mode=775", "0:1000")).toEqual([]);
+    expect(await inOtherRun("mode=755", "1000:1000")).toEqual([]);
+    expect(await inOtherRun("mode=755", "0:0")).toEqual([IN_RUN]);
+  });
+
   it.skipIf(without)(
     "beside it too where only the table stands there: that server is away, and another's is none",
     async () => {
