@@ -231,7 +231,7 @@ describe("lookups go on", () => {
   ])("beside a flood of %s, connections that are half open, and readers of a byte now and then", async (_, asking) => {
     await serve();
     await served();
-    const pipelined = Buffer.from(asking.repeat(3000));
+    const pipelined = Buffer.from(asking.repeat(6000));
     const flooding = (at: number) => {
       const socket = net.connect({ port, host: "127.0.0.1" });
       socket.on("error", () => undefined);
@@ -240,7 +240,7 @@ describe("lookups go on", () => {
       socket.pause();
       return socket;
     };
-    let sockets = Array.from({ length: 400 }, (_, at) => flooding(at));
+    let sockets = Array.from({ length: 600 }, (_, at) => flooding(at));
     let isOver = false;
     const flood = [
       ...Array.from({ length: 8 }, async () => {
