@@ -46,6 +46,14 @@ function putPackages() {
     const isWanted = (file) => !/\.(map|[cm]?ts)$|\/(test|tests|benchmarks|docs|\.github)$/.test(file);
     fs.cpSync(place, path.join(root, LIB, place), { recursive: true, dereference: true, filter: isWanted });
   }
+  openToAll(path.join(root, LIB, "node_modules"));
+}
+
+/** The server's user reads them, whatever the umask was that they were installed with. */
+function openToAll(file) {
+  const status = fs.statSync(file);
+  fs.chmodSync(file, status.isDirectory() || status.mode & 0o100 ? PROGRAM : FILE);
+  if (status.isDirectory()) for (const name of fs.readdirSync(file)) openToAll(path.join(file, name));
 }
 
 function putControl() {

@@ -1,6 +1,6 @@
 // The Debian package as docs/packages.md has it installed and purged, on a machine of its own that systemd has started.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -31,18 +31,31 @@ const noSystemd = missing ?? systemdMissing();
 let directory: string;
 const packages: Partial<Record<string, string>> = {};
 
-function build(architecture: string): string {
-  const args = [path.join(ROOT, "tools/deb.mjs"), architecture];
+/** The checkout, as far as a package is made of it, as whoever has a umask of 077 has it. */
+function closedCheckout(): string {
+  const { packages } = JSON.parse(readFileSync(path.join(ROOT, "package-lock.json"), "utf8"));
+  const needed = Object.keys(packages).filter((place) => place !== "" && !packages[place].dev);
+  const own = ["tools", "dist", "deploy", "docs", "package.json", "package-lock.json", "LICENSE", "CHANGELOG.md"];
+  const closed = path.join(directory, "checkout");
+  for (const place of [...own, ...needed])
+    cpSync(path.join(ROOT, place), path.join(closed, place), { recursive: true });
+  expect(spawnSync("chmod", ["-R", "go=", closed]).status).toBe(0);
+  return closed;
+}
+
+function build(checkout: string, architecture: string): string {
+  const args = [path.join(checkout, "tools/deb.mjs"), architecture];
   const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
   expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
-  return path.join(ROOT, stdout.trim());
+  return path.join(checkout, stdout.trim());
 }
 
 beforeAll(() => {
   directory = mkdtempSync(path.join(tmpdir(), "namewell-debian-"));
   if (missing) return;
-  packages[OWN] = build(OWN);
-  if (arm64Missing() === undefined) packages.arm64 ??= build("arm64");
+  const checkout = closedCheckout();
+  packages[OWN] = build(checkout, OWN);
+  if (arm64Missing() === undefined) packages.arm64 ??= build(checkout, "arm64");
 });
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
@@ -57,6 +70,8 @@ describe.skipIf(missing)(`the Debian package${missing ? ` (skipped: ${missing})`
       .split("\n")
       .filter((line) => !line.startsWith("d"))
       .map((line) => /^(\S+) root\/root .* \.\/(.*)$/.exec(line)?.slice(1).join(" "));
+    const ofPackages = stdout.split("\n").filter((line) => line.includes("/node_modules/"));
+    expect(ofPackages.filter((line) => !/^(drwxr-xr-x|-rwxr-xr-x|-rw-r--r--) root\/root /.test(line))).toEqual([]);
     const isOther = (line = "") => /\/node_modules\/|share\/doc\/namewell\/[a-z-]+\.md$/.test(line);
     expect(files.filter((line) => !isOther(line))).toEqual([
       "-rw-r--r-- etc/default/namewell",

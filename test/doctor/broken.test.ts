@@ -108,7 +108,8 @@ describe.skipIf(missing)(`the doctor${missing ? ` (skipped: ${missing})` : ""} f
     await place.server();
     const kernels = copyInto(place.base, waits(), "kthreadd");
     await box.run(["chmod", "0755", kernels]);
-    const behindIt = '"$1" >/dev/null & shift; "$@"; exit $?';
+    const isThere = "grep -qx kthreadd /proc/2/comm";
+    const behindIt = `"$1" >/dev/null & until ${isThere}; do sleep 0.01; done; shift; "$@"; exit $?`;
     const machine = ["unshare", "--pid", "--fork", "--mount-proc", "sh", "-c", behindIt, "sh", kernels];
     const options = { env: { DNS_CACHE_DIR: place.directory } };
     expect(await place.findings([], machine, options)).toMatchObject({ codes: ["NW-117"], code: 2 });
