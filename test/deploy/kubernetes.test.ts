@@ -1,5 +1,6 @@
 // deploy/kubernetes: kustomize takes it, the objects are what an API server knows, and they fit each other, the alerts and this
-// release. What the policies do is in kubernetesInjection.test.ts, and kubernetesPods.test.ts runs what the pods run.
+// release. The server's pods are in kubernetesServer.test.ts, what the policies do is in kubernetesInjection.test.ts, and
+// kubernetesPods.test.ts runs what the pods run.
 import fs from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -15,7 +16,7 @@ import { Namespace } from "kubernetes-models/v1";
 import ts from "typescript";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import { admitted, selects } from "../support/admission.ts";
+import { admitted } from "../support/admission.ts";
 import { KUBERNETES, kubectlMissing, kustomized, type Manifest, manifestsOf } from "../support/manifests.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -51,7 +52,6 @@ const objects = files.flatMap((file) =>
   })),
 );
 const only = (file: string): Manifest => manifestsOf(file)[0];
-const pod = () => only("base/server.yaml").spec.template;
 
 describe("the manifests", () => {
   it("have no field that the API does not know, and none of another type", () => {
@@ -174,63 +174,5 @@ describe("another place of the library, by the patches of docs/kubernetes.md", (
     const { containers, volumes } = stored.spec;
     expect(volumes.map(({ hostPath }: Manifest) => hostPath.path)).toEqual(["/run/namewell", "/elsewhere"]);
     expect(containers[0].volumeMounts[1].mountPath).toBe("/opt/namewell");
-  });
-});
-
-describe("the server's pods", () => {
-  it("are found by their own selector and the PodMonitor's, at a port that they have", () => {
-    const { metadata, spec } = pod();
-    const { selector } = only("base/server.yaml").spec;
-    const monitor = only("overlays/monitoring/podmonitor.yaml");
-    expect([selects(selector, metadata.labels), selects(monitor.spec.selector, metadata.labels)]).toEqual([true, true]);
-    expect(monitor.metadata.namespace).toBe(only("base/server.yaml").metadata.namespace);
-    const [server] = spec.containers;
-    const [{ port, path: metrics }] = monitor.spec.podMetricsEndpoints;
-    const ports = server.ports.map(({ name }: Manifest) => name);
-    expect(ports).toEqual([port]);
-    for (const probe of ["startupProbe", "livenessProbe", "readinessProbe"]) {
-      expect(ports).toContain(server[probe].httpGet.port);
-    }
-    expect(metrics).toBe("/metrics");
-    // deploy/prometheus asks for this job.
-    expect(metadata.labels[monitor.spec.jobLabel]).toBe("namewell");
-  });
-
-  it("have a namespace that lets them mount the host's directories, and takes none of its own preload", () => {
-    const { metadata } = only("base/namespace.yaml");
-    expect(metadata.name).toBe(only("base/server.yaml").metadata.namespace);
-    expect(metadata.labels["pod-security.kubernetes.io/enforce"]).toBe("privileged");
-    expect(Object.keys(metadata.labels)).not.toContain("namewell/inject");
-  });
-
-  it("ask the cluster's nameserver, as all other pods do", () => {
-    const { dnsPolicy, hostNetwork, containers } = pod().spec;
-    expect({ dnsPolicy, hostNetwork }).toEqual({ dnsPolicy: "ClusterFirst", hostNetwork: undefined });
-    expect(containers[0].env.map(({ name }: Manifest) => name)).not.toContain("DNS_CACHE_UPSTREAMS");
-  });
-
-  it("go on every node there is a client.so for, and a tenth at a time", () => {
-    const { priorityClassName, tolerations, affinity } = pod().spec;
-    expect({ priorityClassName, tolerations }).toEqual({
-      priorityClassName: "system-node-critical",
-      tolerations: [{ operator: "Exists" }],
-    });
-    const [{ matchExpressions }] =
-      affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms;
-    const node = (arch: string, os: string) => ({ "kubernetes.io/arch": arch, "kubernetes.io/os": os });
-    const takes = (arch: string, os = "linux") => selects({ matchExpressions }, node(arch, os));
-    expect([takes("amd64"), takes("arm64"), takes("s390x"), takes("amd64", "windows")]).toEqual([
-      true,
-      true,
-      false,
-      false,
-    ]);
-    expect(only("base/server.yaml").spec.updateStrategy.rollingUpdate).toEqual({ maxUnavailable: "10%" });
-  });
-
-  it("have the memory they may use, and no limit of their processor", () => {
-    const { requests, limits } = pod().spec.containers[0].resources;
-    expect(limits).toEqual({ memory: requests.memory });
-    expect(requests.cpu).toBeDefined();
   });
 });
