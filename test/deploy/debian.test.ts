@@ -97,6 +97,16 @@ describe.skipIf(missing)(`the Debian package${missing ? ` (skipped: ${missing})`
     expect(readFileSync(path.join(unpacked, LIB, "client.so")).readUInt16LE(18)).toBe(MACHINES[architecture]);
   });
 
+  it("asks for a Node that the server runs on, and for what its own scripts call", () => {
+    const depends = spawnSync("dpkg-deb", ["--field", packages[OWN] as string, "Depends"], { encoding: "utf8" }).stdout;
+    const { engines } = JSON.parse(readFileSync(path.join(ROOT, "package.json"), "utf8"));
+    expect(depends.trim().split(", ")).toEqual([
+      `nodejs (${engines.node.replace(">=", ">= ")})`,
+      "systemd | systemd-standalone-sysusers",
+      "init-system-helpers",
+    ]);
+  });
+
   it("is refused for an architecture that there is no client.so for", () => {
     const args = [path.join(ROOT, "tools/deb.mjs"), "riscv64"];
     const stderr = "No Debian package: 'riscv64' is neither amd64 nor arm64\n";
@@ -162,6 +172,19 @@ describe.skipIf(noSystemd)(`a machine with systemd${noSystemd ? ` (skipped: ${no
     expect(said(lookup)).toMatch(/table/);
     said("systemctl start namewell; until [ -S /run/namewell/control.sock ]; do sleep 0.1; done");
     expect(said("stat -c %i /run/namewell/cache.table")).toBe(inode);
+  });
+
+  it("is started again whatever it ended of, however often, and is among the last that a lack of memory ends", () => {
+    const main = () => said("systemctl show -P MainPID namewell").trim();
+    const killed = main();
+    said(
+      "systemctl kill --signal=KILL namewell; until [ $(systemctl show -P NRestarts namewell) = 1 ]; do sleep 0.1; done",
+    );
+    said("until namewell status --dir /run/namewell; do sleep 0.1; done");
+    expect(main()).not.toBe(killed);
+    expect(said("systemctl show -P StartLimitIntervalUSec namewell")).toBe("0\n");
+    expect(said("systemctl show -P OOMScoreAdjust namewell")).toBe("-500\n"); // a container's systemd may not set it
+    expect(said("systemctl show -P Before namewell")).toContain("nss-lookup.target");
   });
 
   it("reads its settings in /etc/default/namewell", () => {
