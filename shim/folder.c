@@ -98,6 +98,6 @@ bool is_elsewhere_safe(void) {
     bool is_closed = !(above.st_mode & S_IWOTH) && (!(above.st_mode & S_IWGRP) || above.st_gid == 0);
     if (is_roots && is_closed)
         return true;
-    return syscall(SYS_newfstatat, AT_FDCWD, ELSEWHERE, &folder, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(folder.st_mode) &&
+    return syscall(SYS_newfstatat, AT_FDCWD, ELSEWHERE, &folder, AT_SYMLINK_NOFOLLOW) == 0 &&
            folder.st_dev != above.st_dev;
 }
