@@ -103,6 +103,7 @@ describe.skipIf(missing)(`on a node${missing ? ` (skipped: ${missing})` : ""}`, 
 
     it("finds that an injected pod is served", async () => {
       expect(smokeJob.metadata.namespace).toBe(smokeNamespace.metadata.name);
+      expect([smokeJob.spec.backoffLimit, template.spec.restartPolicy]).toEqual([0, "Never"]); // one pod, one log
       const injected = admitted(policy, pod, smokeNamespace.metadata.labels);
       const { code, stdout, stderr } = await run(injected.spec);
       expect({ code, stderr, stdout }).toMatchObject({ code: 0, stderr: "" });

@@ -57,6 +57,14 @@ describe("the server's pods", () => {
     expect(only("base/server.yaml").spec.updateStrategy.rollingUpdate).toEqual({ maxUnavailable: "10%" });
   });
 
+  it("are scraped often enough for the alerts' rates, and keep their node's name as instance over updates", () => {
+    const [endpoint] = only("overlays/monitoring/podmonitor.yaml").spec.podMetricsEndpoints;
+    expect(endpoint.interval).toBe("30s");
+    expect(endpoint.relabelings).toEqual([
+      { sourceLabels: ["__meta_kubernetes_pod_node_name"], targetLabel: "instance" },
+    ]);
+  });
+
   it("may do no more than their work needs", () => {
     const { initContainers, containers, automountServiceAccountToken, enableServiceLinks } = pod().spec;
     expect({ automountServiceAccountToken, enableServiceLinks }).toEqual({
