@@ -33,6 +33,7 @@
     EACH(211, WARNING, "Restart the server; what lies there is of another build than this.") \
     EACH(212, WARNING, "Use a directory on tmpfs or a local disk: not every process sees this file system's changes at once.") \
     EACH(213, WARNING, "Where programs see it noexec too, install client.so elsewhere (namewell install) and set the server's DNS_CACHE_LIBRARY.") \
+    EACH(214, PROBLEM, "Take others' permission to write in /run away, mount the directory at /run/namewell, or set DNS_CACHE_DIR.") \
     EACH(301, PROBLEM, "Start the server, and see its log; until then libc answers.") \
     EACH(302, PROBLEM, "Restart the server, and see its log; until then libc answers.") \
     EACH(303, PROBLEM, "Allow socket(AF_UNIX) and connect() to dns.sock: without them only what lies in the table is answered.") \

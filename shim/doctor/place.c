@@ -71,6 +71,14 @@ static void check_client(const char *path) {
         fine("%s can be loaded", path);
 }
 
+/* As folder_look passes it over. */
+static bool is_passed_over(void) {
+    const struct settings *known = settings();
+    struct stat status;
+    return known && known->folder_count == 2 && !is_at("dns.sock") && !is_at("cache.table") &&
+           file_status(known->folders[1].socket_path, &status) && !is_elsewhere_safe();
+}
+
 /* A client.so may lie elsewhere than the socket; the cause of both being away is said once. */
 void check_place(void) {
     const char *folder = directory();
@@ -78,6 +86,10 @@ void check_place(void) {
     group("directory");
     if (!folder[0]) {
         finding(206, "DNS_CACHE_DIR is too long");
+        return;
+    }
+    if (is_passed_over()) {
+        finding(214, "/run/namewell is passed over, since others may write in /run");
         return;
     }
     if (!file_status(folder, &status)) {

@@ -91,7 +91,7 @@ bool check_published(bool is_server_alive) {
     static uint8_t header[NW_HEADER_BYTES];
     const char *path = in_directory("cache.table");
     group("table");
-    if (is_found(201) || is_found(202) || is_found(206) || is_found(207)) {
+    if (is_found(201) || is_found(202) || is_found(206) || is_found(207) || is_found(214)) {
         note("not looked for, without its directory");
         return false;
     }

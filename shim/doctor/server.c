@@ -78,7 +78,7 @@ static void cannot_connect(const char *path, int error) {
 bool check_server(void) {
     const char *path = folder()->socket_path;
     group("server");
-    if (!path[0] || is_found(201) || is_found(202) || is_found(207)) {
+    if (!path[0] || is_found(201) || is_found(202) || is_found(207) || is_found(214)) {
         note("not looked for, without its directory");
         return false;
     }

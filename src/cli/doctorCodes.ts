@@ -89,6 +89,11 @@ export const CODES: ReadonlyArray<readonly [code: Code, level: Level, hint: stri
     "warning",
     "Where programs see it noexec too, install client.so elsewhere (namewell install) and set the server's DNS_CACHE_LIBRARY.",
   ],
+  [
+    "NW-214",
+    "problem",
+    "Take others' permission to write in /run away, mount the directory at /run/namewell, or set DNS_CACHE_DIR.",
+  ],
   ["NW-301", "problem", "Start the server, and see its log; until then libc answers."],
   ["NW-302", "problem", "Restart the server, and see its log; until then libc answers."],
   [

@@ -55,6 +55,20 @@ describe.skipIf(missing)(`the doctor${missing ? ` (skipped: ${missing})` : ""} f
     expect(await lookAt()).toMatchObject({ codes: ["NW-202"], code: 1 });
   });
 
+  it("that anybody can have made what is in /run/namewell (NW-214)", async () => {
+    copyInto(place.directory, CLIENT, "client.so");
+    await box.run([
+      "sh",
+      "-ec",
+      "mount -t tmpfs -o mode=1777 tmpfs /run; mkdir /run/namewell; touch /run/namewell/dns.sock",
+    ]);
+    expect(await lookAt()).toMatchObject({ codes: ["NW-214"], code: 1 });
+    expect(await lookAt([waits()], { LD_PRELOAD: place.client, DNS_CACHE_DIR: "/run/namewell" })).toMatchObject({
+      codes: expect.not.arrayContaining(["NW-214"]),
+    });
+    await box.run(["umount", "-l", "/run"]);
+  });
+
   it("that the volume is mounted noexec (NW-203)", async () => {
     await box.run(["mount", "-t", "tmpfs", "-o", "noexec,mode=755", "tmpfs", place.directory]);
     await place.server();
