@@ -90,7 +90,7 @@ describe("the server's pods", () => {
   it("start where neither directory is yet, as those do that have them by hand", () => {
     for (const file of ["base/server.yaml", "examples/by-hand.yaml"]) {
       const { volumes } = only(file).spec.template.spec;
-      expect(volumes.map(({ hostPath }: Manifest) => hostPath)).toEqual([
+      expect(volumes.flatMap(({ hostPath }: Manifest) => hostPath ?? [])).toEqual([
         { path: "/run/namewell", type: "DirectoryOrCreate" },
         { path: "/opt/namewell", type: "DirectoryOrCreate" },
       ]);
